@@ -1,0 +1,1 @@
+"""The service: what runs in production. It never imports the training package."""

@@ -1,0 +1,168 @@
+"""The command line: `python -m training` trains a bundle, `evaluate` measures one.
+
+Parse the arguments, call the steps, say errors in one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from service.bundle import BundleError, load_bundle
+from training.checkpoint import Run
+from training.config import FitConfig, NetworkConfig, TextConfig, option
+from training.datasets import DATASETS, Store
+from training.errors import TrainingError
+from training.fit import Interrupted
+from training.train import Recipe, measure, require_one_task, train
+
+ENGLISH = ("imdb", "sst2", "amazon")
+
+# What ships; any other choice of data sets gets a name of its own, so that an experiment does not
+# write over a bundle that is served.
+SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
+
+KNOBS = {"network": NetworkConfig, "text": TextConfig, "training": FitConfig}
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code is 0, 1 after an error, 130 after Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        if arguments[:1] == ["evaluate"]:
+            return _evaluate(_evaluate_parser().parse_args(arguments[1:]))
+        return _train(_train_parser().parse_args(arguments))
+    except (TrainingError, BundleError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped before the first checkpoint; nothing to resume", file=sys.stderr)
+        return 130
+
+
+def _train(options: argparse.Namespace) -> int:
+    datasets = tuple(options.dataset)
+    language = require_one_task(datasets)[0].language
+    name = options.name or SHIPPED.get(datasets, "-".join((*datasets, language)))
+    recipe = Recipe(
+        datasets=datasets,
+        name=name,
+        version=options.bundle_version,
+        network=_configured(NetworkConfig, options),
+        text=_configured(TextConfig, options),
+        fit=_configured(FitConfig, options),
+    )
+    output = options.output or Path("models") / f"{name}.pt"
+    run = Run(options.runs / name)
+    try:
+        train(
+            recipe,
+            store=Store.from_env(os.environ),
+            run=run,
+            output=output,
+            device=_device(options.device),
+            resume=options.resume,
+            restart=options.restart,
+        )
+    except Interrupted:
+        print(f"\nstopped; {run.folder} holds a checkpoint, --resume goes on", file=sys.stderr)
+        return 130
+    log.info("wrote %s (%.1f MB)", output, output.stat().st_size / 1e6)
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    bundle = load_bundle(options.bundle, _device(options.device))
+    store = Store.from_env(os.environ)
+    for dataset in options.dataset:
+        measure(bundle, dataset, store)
+    return 0
+
+
+def _train_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Train a sentiment bundle on public reviews.",
+        epilog="Measure a bundle: python -m training evaluate BUNDLE --dataset NAME",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--dataset", nargs="+", default=list(ENGLISH), metavar="NAME",
+        help=f"data sets to train on, of one language: {', '.join(DATASETS)}",
+    )  # fmt: skip
+    parser.add_argument("--name", help="of the bundle (default: after the data sets)")
+    parser.add_argument("--bundle-version", default="1", help="shown by GET /models")
+    parser.add_argument(
+        "--output", type=Path, help="where the bundle goes (default: models/NAME.pt)"
+    )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go")
+    _add_device(parser)
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    again.add_argument("--restart", action="store_true", help="throw an unfinished run away")
+    for title, config in KNOBS.items():
+        group = parser.add_argument_group(title)
+        for knob in fields(config):
+            group.add_argument(
+                option(knob.name),
+                type=type(knob.default),
+                default=knob.default,
+                choices=knob.metadata["choices"] or None,
+                help=knob.metadata["help"],
+            )
+    return parser
+
+
+def _evaluate_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training evaluate",
+        description="Accuracy, F1, calibration error and confusion matrix on a test part.",
+    )
+    parser.add_argument("bundle", type=Path, help="such as models/reviews-en.pt")
+    parser.add_argument("--dataset", nargs="+", required=True, metavar="NAME",
+                        help=", ".join(DATASETS))  # fmt: skip
+    _add_device(parser)
+    return parser
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+
+
+def _device(name: str) -> torch.device:
+    """
+    Raises:
+        TrainingError: no such device, or the machine has none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise TrainingError(f"--device={name}: expected auto, cpu, cuda or cuda:N.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise TrainingError(f"--device={name}: expected auto, cpu, cuda or cuda:N.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise TrainingError(
+            f"--device={name}: PyTorch sees {torch.cuda.device_count()} GPUs here. Use --device "
+            "cpu, or install a driver and the CUDA build of PyTorch."
+        )
+    return device
+
+
+def _configured(config: Any, options: argparse.Namespace) -> Any:
+    return config(**{knob.name: getattr(options, knob.name) for knob in fields(config)})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

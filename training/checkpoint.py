@@ -1,0 +1,138 @@
+"""The folder of one run: what an interrupted training goes on from."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from service.bundle import write_atomically
+from service.tokenizer import Tokenizer
+from training.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Run:
+    """`runs/NAME/`: the recipe, the tokenizer, the word vectors and the last checkpoint."""
+
+    folder: Path
+
+    @property
+    def _recipe(self) -> Path:
+        return self.folder / "recipe.json"
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    def begin(self, recipe: Mapping[str, Any], *, resume: bool, restart: bool) -> None:
+        """Start anew, or make sure that what lies here is the beginning of this very training.
+
+        Raises:
+            TrainingError: there is nothing to resume, it was another recipe, or an unfinished
+                run would be lost.
+        """
+        text = json.dumps(recipe, indent=1, sort_keys=True, ensure_ascii=False)
+        if resume:
+            self._require_same(json.loads(text))
+            return
+        if self._checkpoint.exists() and not restart:
+            raise TrainingError(
+                f"{self.folder} holds an unfinished run. Go on with it by --resume (RESUME=1 with "
+                "make), or start anew by --restart (RESTART=1)."
+            )
+        for name in ("checkpoint.pt", "tokenizer.model", "vectors.npy"):
+            (self.folder / name).unlink(missing_ok=True)
+        write_atomically(self._recipe, text.encode())
+
+    def _require_same(self, recipe: dict[str, Any]) -> None:
+        if not self._recipe.exists():
+            raise TrainingError(f"{self.folder} holds no run to resume: start it without --resume.")
+        before = json.loads(self._recipe.read_text(encoding="utf-8"))
+        changed = sorted(
+            f"{name} (was {before.get(name)!r}, now {recipe.get(name)!r})"
+            for name in before.keys() | recipe.keys()
+            if before.get(name) != recipe.get(name)
+        )
+        if changed:
+            raise TrainingError(
+                f"{self.folder} is a run of another recipe; different are {'; '.join(changed)}. "
+                "Resume with the same options, or start anew by --restart."
+            )
+
+    def tokenizer(self) -> Tokenizer | None:
+        path = self.folder / "tokenizer.model"
+        return Tokenizer(path.read_bytes()) if path.exists() else None
+
+    def keep_tokenizer(self, tokenizer: Tokenizer) -> None:
+        write_atomically(self.folder / "tokenizer.model", tokenizer.model)
+
+    def vectors(self) -> npt.NDArray[np.float32] | None:
+        path = self.folder / "vectors.npy"
+        return np.load(path) if path.exists() else None
+
+    def keep_vectors(self, vectors: npt.NDArray[np.float32]) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, vectors)
+        write_atomically(self.folder / "vectors.npy", buffer.getvalue())
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The last checkpoint, or None before the first."""
+        if not self._checkpoint.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self._checkpoint, map_location=device)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise TrainingError(
+                f"{self._checkpoint} is damaged. Start anew by --restart."
+            ) from error
+        return state
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        write_atomically(self._checkpoint, buffer.getvalue())
+
+    def finish(self) -> None:
+        """The bundle is written: there is nothing left to resume."""
+        self._checkpoint.unlink(missing_ok=True)
+
+
+class StopSignal:
+    """Ctrl-C or SIGTERM asks to stop; the step under way is finished, then a checkpoint is left.
+
+    A second Ctrl-C stops at once.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> StopSignal:
+        self._before = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

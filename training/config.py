@@ -1,0 +1,112 @@
+"""Every knob of training, with its unit and the reason for its value.
+
+`python -m training --help` is made from these classes: a new field is a new option.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from training.errors import TrainingError
+
+
+def knob(default: Any, text: str, choices: tuple[Any, ...] = ()) -> Any:
+    """A field with the sentence that `--help` shows for it."""
+    return field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    cell: str = knob("lstm", "the recurrent cell", ("lstm", "gru", "rnn"))
+    directions: int = knob(
+        2, "1 reads forwards only; 2 reads backwards as well, worth 1 to 2 points", (1, 2)
+    )
+    layers: int = knob(1, "recurrent layers; a second one doubles the time and gains little")
+    embedding_size: int = knob(128, "width of a word vector; stored in float16")
+    hidden_size: int = knob(256, "width of the hidden state of one direction")
+    pooling: str = knob(
+        "max-mean",
+        "how the states become one: the last one, their maximum, their mean, or maximum and mean "
+        "side by side, which reads long reviews best",
+        ("last", "max", "mean", "max-mean"),
+    )
+    embedding_dropout: float = knob(0.3, "share of word-vector entries dropped (0 to 1)")
+    dropout: float = knob(0.5, "share of entries dropped between layers and before the classes")
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _at_least(self, 1, "layers", "embedding_size", "hidden_size")
+        _share(self, "embedding_dropout", "dropout")
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    vocabulary_size: int = knob(20_000, "subwords; with 128 float16 each they fill 5 MB")
+    train_tokens: int = knob(400, "tokens of a text that training reads; 4 of 5 reviews are whole")
+    max_tokens: int = knob(1_024, "tokens of a text that the bundle reads; the rest is cut")
+    vector_epochs: int = knob(
+        5, "passes of word2vec over all texts, unlabelled ones too, to begin from; 0 to leave out"
+    )
+
+    def __post_init__(self) -> None:
+        _at_least(self, 3, "vocabulary_size")
+        _at_least(self, 1, "train_tokens", "max_tokens")
+        _at_least(self, 0, "vector_epochs")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    epochs: int = knob(4, "passes over the training part, at most")
+    patience: int = knob(2, "epochs without a better validation accuracy before it stops")
+    batch_tokens: int = knob(10_000, "tokens of a step")
+    batch_texts: int = knob(128, "texts of a step, at most; keeps short texts from ruling a step")
+    learning_rate: float = knob(1e-3, "Adam's step size at the start; falls to 0 by a half cosine")
+    clip_norm: float = knob(1.0, "largest norm of a gradient; recurrent ones explode")
+    adversarial_norm: float = knob(
+        5.0,
+        "norm by which the word vectors of a text are pushed against its answer (Miyato et al. "
+        "2017, arXiv 1605.07725); 0 leaves it out and halves the time",
+    )
+    averaging: float = knob(
+        0.999, "decay of the running average of the weights, which is what is kept; 0 for none"
+    )
+    seed: int = knob(1, "of everything that is drawn: validation cut, weights, order, dropout")
+
+    def __post_init__(self) -> None:
+        _at_least(self, 1, "epochs", "patience", "batch_tokens", "batch_texts")
+        _at_least(self, 0, "learning_rate", "clip_norm", "adversarial_norm", "seed")
+        _share(self, "averaging")
+
+
+def option(name: str) -> str:
+    """The command-line option of a field.
+
+    >>> option("hidden_size")
+    '--hidden-size'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def _check_choices(config: Any) -> None:
+    for name, known in config.__dataclass_fields__.items():
+        choices = known.metadata["choices"]
+        if choices and getattr(config, name) not in choices:
+            raise TrainingError(
+                f"{option(name)}={getattr(config, name)!r}: expected one of "
+                f"{', '.join(map(str, choices))}."
+            )
+
+
+def _at_least(config: Any, low: int, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < low:
+            raise TrainingError(f"{option(name)}={getattr(config, name)}: at least {low} expected.")
+
+
+def _share(config: Any, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(config, name) < 1:
+            raise TrainingError(
+                f"{option(name)}={getattr(config, name)}: expected at least 0 and less than 1."
+            )

@@ -1,0 +1,109 @@
+"""Who is trained on and who is held out, so that no text is on both sides.
+
+The same seed gives the same split on every version of Python: of `random.Random` only the
+sequence of `random()` is promised to stay, so everything here is drawn with it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
+
+from training.datasets.readers import Example
+
+T = TypeVar("T")
+
+
+def folded(text: str) -> str:
+    """What two copies of a text have in common: `Great  FILM\\n` -> `great film`."""
+    return " ".join(text.casefold().split())
+
+
+def without_repeats(items: Iterable[T], key: Callable[[T], Hashable]) -> list[T]:
+    """The first item of each key, in the given order."""
+    first: dict[Hashable, T] = {}
+    for item in items:
+        first.setdefault(key(item), item)
+    return list(first.values())
+
+
+def hold_out(
+    items: Sequence[T],
+    share: float,
+    seed: int,
+    *,
+    stratum: Callable[[T], Hashable],
+    group: Callable[[T], Hashable],
+) -> tuple[list[T], list[T]]:
+    """(kept, held out), both in the given order; `share` (0 to 1) is held out of each stratum.
+
+    Items of one group stay together and count for the stratum of the first of them. A group that
+    would overfill its stratum's share is passed over, so that is never exceeded.
+    """
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for index, item in enumerate(items):
+        groups[group(item)].append(index)
+    strata: dict[Hashable, list[list[int]]] = defaultdict(list)
+    for indices in groups.values():
+        strata[stratum(items[indices[0]])].append(indices)
+
+    chance = random.Random(seed)
+    held: set[int] = set()
+    for members in strata.values():
+        held.update(_drawn(members, share, chance))
+    kept = [item for index, item in enumerate(items) if index not in held]
+    return kept, [items[index] for index in sorted(held)]
+
+
+def _drawn(groups: list[list[int]], share: float, chance: random.Random) -> set[int]:
+    wanted = round(share * sum(map(len, groups)))
+    drawn: set[int] = set()
+    for indices in sorted(groups, key=lambda _: chance.random()):
+        if len(drawn) + len(indices) <= wanted:
+            drawn.update(indices)
+    return drawn
+
+
+def hold_out_sentences(
+    phrases: Sequence[Example], share: float, seed: int
+) -> tuple[list[Example], list[Example]]:
+    """(training phrases, validation sentences) from a treebank's phrases, tokens apart by blanks.
+
+    Most phrases are parts of a sentence that is in the list too, so a random cut would validate
+    on parts of what was trained on. Instead `share` of the sentences is held out, by label, and
+    every phrase that is part of one of them is left out of training.
+    """
+    sentences = without_repeats(_sentences(phrases), lambda phrase: phrase.text)
+    _, validation = hold_out(
+        sentences,
+        share,
+        seed,
+        stratum=lambda sentence: sentence.label,
+        group=lambda sentence: sentence.text,
+    )
+    texts = {phrase.text for phrase in phrases}
+    parts = {part for sentence in validation for part in _parts_of(sentence.text, texts)}
+    return [phrase for phrase in phrases if phrase.text not in parts], validation
+
+
+def _sentences(phrases: Sequence[Example]) -> list[Example]:
+    """The phrases that are part of no longer one: whole sentences, but for a few."""
+    texts = {phrase.text for phrase in phrases}
+    parts: set[str] = set()
+    for text in sorted(texts, key=lambda text: text.count(" "), reverse=True):
+        if text not in parts:
+            parts.update(_parts_of(text, texts) - {text})
+    return [phrase for phrase in phrases if phrase.text not in parts]
+
+
+def _parts_of(text: str, texts: set[str]) -> set[str]:
+    """Which of `texts` are contiguous tokens of `text`, itself included."""
+    tokens = text.split(" ")
+    spans = (
+        " ".join(tokens[begin:end])
+        for begin in range(len(tokens))
+        for end in range(begin + 1, len(tokens) + 1)
+    )
+    return {span for span in spans if span in texts}

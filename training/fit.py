@@ -1,0 +1,263 @@
+"""The training loop: steps, averaged weights, validation, early stop, checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from training.batches import Batch, BatchMaker
+from training.checkpoint import Run, StopSignal
+from training.config import FitConfig
+from training.model import SentimentNetwork
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 300  # what a power cut may cost
+
+
+class Interrupted(Exception):
+    """Stopped on request; a checkpoint is left."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands; all of it goes into a checkpoint."""
+
+    epoch: int = 0  # epochs that are done
+    step: int = 0  # steps of the epoch under way that are done
+    steps: int = 0  # steps that are done in all
+    loss: float = 0.0  # summed over the steps of the epoch under way
+    best_accuracy: float = -1.0  # mean of the data sets' validation accuracies, 0 to 1
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)  # one entry per epoch
+
+
+class Fitter:
+    """Fits a network.
+
+    Args:
+        network: on `device` already.
+        train: the training part.
+        validation: the validation part of each data set by its name.
+        config: the recipe.
+        run: where checkpoints go.
+    """
+
+    def __init__(
+        self,
+        network: SentimentNetwork,
+        train: BatchMaker,
+        validation: Mapping[str, BatchMaker],
+        config: FitConfig,
+        run: Run,
+        device: torch.device,
+    ) -> None:
+        self._network = network
+        self._train = train
+        self._validation = validation
+        self._config = config
+        self._run = run
+        self._device = device
+        self._progress = Progress()
+        self._optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        self._average = {name: p.detach().clone() for name, p in network.named_parameters()}
+        self._best = {name: p.clone() for name, p in self._average.items()}
+        self._total_steps = config.epochs * sum(1 for _ in self._batches(epoch=0))
+        # bfloat16 has the range of float32 and needs no scaling of the loss
+        self._precision = (
+            torch.autocast("cuda", dtype=torch.bfloat16)
+            if device.type == "cuda" and torch.cuda.is_bf16_supported()
+            else torch.autocast(device.type, enabled=False)
+        )
+
+    def fit(self) -> Progress:
+        """Train to the end, from the checkpoint if the run has one; the best weights are left in
+        the network.
+
+        Raises:
+            Interrupted: after Ctrl-C or SIGTERM.
+        """
+        self._restore()
+        with StopSignal() as stop:
+            while self._progress.epoch < self._config.epochs and not self._out_of_patience():
+                self._one_epoch(stop)
+                self._validate()
+                self._save()
+        self._put(self._best)
+        return self._progress
+
+    def _one_epoch(self, stop: StopSignal) -> None:
+        self._network.train()
+        progress = self._progress
+        saved = time.monotonic()
+        with _bar(progress, self._config.epochs, len(self._train)) as bar:
+            for number, batch in enumerate(self._batches(progress.epoch)):
+                if number < progress.step:  # read before the interruption
+                    bar.update(len(batch.labels))
+                    continue
+                progress.loss += self._one_step(batch)
+                progress.step += 1
+                progress.steps += 1
+                bar.update(len(batch.labels))
+                bar.set_postfix(loss=f"{progress.loss / progress.step:.4f}", refresh=False)
+                if stop.asked:
+                    self._save()
+                    raise Interrupted
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
+
+    def _one_step(self, batch: Batch) -> float:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        self._optimizer.zero_grad(set_to_none=True)
+        with self._precision:
+            embedded = self._network.embedding(batch.ids)  # (T, N) -> (T, N, E)
+            embedded.retain_grad()
+            loss = self._loss(embedded, batch)
+        loss.backward()
+        if self._config.adversarial_norm > 0:
+            push = self._adversarial_push(embedded.grad)
+            with self._precision:
+                hard = self._loss(self._network.embedding(batch.ids) + push, batch)
+            hard.backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_norm)
+        self._optimizer.step()
+        self._follow()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss became {value} at step {self._progress.steps + 1}: "
+                "try a smaller --learning-rate or --clip-norm"
+            )
+        return value
+
+    def _loss(self, embedded: Tensor, batch: Batch) -> Tensor:
+        logits = self._network.reader(embedded, batch.lengths)  # (T, N, E) -> (N, K)
+        return nn.functional.cross_entropy(logits, batch.labels)
+
+    def _adversarial_push(self, gradient: Tensor | None) -> Tensor:
+        """The small change of word vectors that raises the loss most: (T, N, E) -> (T, N, E).
+
+        Its norm over a text is `adversarial_norm` in standard deviations of a vector's entries,
+        so that the same value means the same whatever scale the vectors have (the paper
+        normalises them instead).
+        """
+        assert gradient is not None  # retain_grad was called
+        norm = gradient.pow(2).sum((0, 2), keepdim=True).sqrt()  # (1, N, 1)
+        scale = self._config.adversarial_norm * self._network.embedding.weight.detach().std()
+        return scale * gradient / norm.clamp_min(1e-12)
+
+    def _learning_rate(self) -> float:
+        done = min(self._progress.steps / self._total_steps, 1.0)
+        return self._config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+    def _follow(self) -> None:
+        """The running average (Polyak and Juditsky 1992) with a decay that starts low, so that the
+        random weights of the start are forgotten at once."""
+        steps = self._progress.steps
+        decay = min(self._config.averaging, (1 + steps) / (10 + steps))
+        with torch.no_grad():
+            for name, weight in self._network.named_parameters():
+                self._average[name].lerp_(weight, 1 - decay)
+
+    def _validate(self) -> None:
+        progress = self._progress
+        live = {name: p.detach().clone() for name, p in self._network.named_parameters()}
+        self._put(self._average)
+        accuracies = {
+            name: float((logits.argmax(1) == labels).mean())
+            for name, (logits, labels) in self.validation_logits().items()
+        }
+        mean = float(np.mean(list(accuracies.values())))
+        progress.epoch += 1
+        loss = progress.loss / max(progress.step, 1)
+        progress.history.append({"epoch": progress.epoch, "loss": loss, **accuracies})
+        if mean > progress.best_accuracy:
+            progress.best_accuracy, progress.best_epoch = mean, progress.epoch
+            self._best = {name: p.clone() for name, p in self._average.items()}
+        self._put(live)
+        progress.step, progress.loss = 0, 0.0
+        log.info(
+            "epoch %d of %d: loss %.4f, validation accuracy %s (mean %.2f %%, best %.2f %%)",
+            progress.epoch,
+            self._config.epochs,
+            loss,
+            ", ".join(f"{name} {100 * value:.2f} %" for name, value in accuracies.items()),
+            100 * mean,
+            100 * progress.best_accuracy,
+        )
+
+    def validation_logits(
+        self,
+    ) -> dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
+        """By data set: logits (N, K) and labels (N,)."""
+        self._network.eval()
+        found = {}
+        with torch.inference_mode():
+            for name, maker in self._validation.items():
+                batches = list(maker.epoch(None, self._device))
+                logits = [self._network(b.ids, b.lengths).cpu().numpy() for b in batches]
+                labels = [b.labels.cpu().numpy() for b in batches]
+                found[name] = (np.concatenate(logits), np.concatenate(labels))
+        return found
+
+    def _out_of_patience(self) -> bool:
+        return self._progress.epoch - self._progress.best_epoch >= self._config.patience
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        return self._train.epoch(self._config.seed * 1_000_003 + epoch, self._device)
+
+    def _put(self, weights: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, weight in self._network.named_parameters():
+                weight.copy_(weights[name])
+
+    def _save(self) -> None:
+        state: dict[str, Any] = {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "average": self._average,
+            "best": self._best,
+            "progress": asdict(self._progress),
+            "random": torch.get_rng_state(),
+        }
+        if self._device.type == "cuda":
+            state["random_cuda"] = torch.cuda.get_rng_state(self._device)
+        self._run.save(state)
+
+    def _restore(self) -> None:
+        state = self._run.load(self._device)
+        if state is None:
+            return
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._average, self._best = state["average"], state["best"]
+        self._progress = Progress(**state["progress"])
+        torch.set_rng_state(state["random"].cpu())
+        if "random_cuda" in state:
+            torch.cuda.set_rng_state(state["random_cuda"].cpu(), self._device)
+        log.info(
+            "resumed after epoch %d, step %d", self._progress.epoch, self._progress.step
+        )
+
+
+def _bar(progress: Progress, epochs: int, texts: int) -> Any:
+    return tqdm(
+        total=texts,
+        desc=f"epoch {progress.epoch + 1}/{epochs}",
+        unit="text",
+        mininterval=0.5 if sys.stderr.isatty() else 30,  # seconds; a log wants few lines
+        smoothing=0.05,
+    )

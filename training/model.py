@@ -1,0 +1,202 @@
+"""The network: many tokens in, one answer out.
+
+Axes, named once:
+
+    T  tokens, padded to the longest text of the batch      N  texts of the batch
+    E  width of an embedding      H  width of a hidden state      D  directions (1 or 2)
+    K  classes
+
+Time comes first: `(T, N, E)` is what the textbooks call `[seq_len, batch_size, input_dim]`. The
+same weights are used at every step, and the hidden state starts at zeros, so that a text is read
+as a person reads it: word by word, knowing what came before.
+"""
+
+# No `from __future__ import annotations` here: TorchScript reads `Final` as an object, not as text.
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from training.config import NetworkConfig
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+class RecurrentLayer(nn.Module):
+    """One recurrent layer, read forwards, or forwards and backwards.
+
+    Args:
+        cell: "lstm" (Hochreiter and Schmidhuber 1997), "gru" (Cho et al. 2014) or "rnn" (Elman
+            1990).
+        input_size: width of what comes in (E).
+        hidden_size: width of the hidden state of one direction (H).
+        directions: 1, or 2 (Schuster and Paliwal 1997).
+    """
+
+    two_way: Final[bool]
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, directions: int) -> None:
+        super().__init__()
+        self.two_way = directions == 2
+        self.forwards = CELLS[cell](input_size, hidden_size)
+        # The second direction is a layer of its own over each text turned round, not torch's
+        # `bidirectional`: that one would begin to read at the padding.
+        self.backwards = CELLS[cell](input_size, hidden_size) if self.two_way else nn.Identity()
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Read N texts.
+
+        Args:
+            inputs: (T, N, E).
+            lengths: (N,) int64, between 1 and T.
+
+        Returns:
+            The hidden states at every step, (T, N, D*H), and the last one of each direction,
+            (D, N, H): the state after the last token of the text, not of the padding.
+        """
+        # No state is handed in: torch starts each at zeros, (1, N, H).
+        ahead = self.forwards(inputs)[0]  # (T, N, E) -> (T, N, H)
+        last = _at(ahead, lengths - 1)  # (T, N, H) -> (N, H)
+        if not self.two_way:
+            return ahead, last.unsqueeze(0)
+        order = turned_round(lengths, inputs.size(0))  # (T, N)
+        back = self.backwards(_reorder(inputs, order))[0]  # (T, N, E) -> (T, N, H)
+        first = _at(back, lengths - 1)  # (T, N, H) -> (N, H)
+        both = torch.cat([ahead, _reorder(back, order)], dim=2)  # 2 × (T, N, H) -> (T, N, 2H)
+        return both, torch.stack([last, first])  # 2 × (N, H) -> (2, N, H)
+
+
+class Reader(nn.Module):
+    """All behind the embedding: recurrent layers, pooling over time, classes."""
+
+    pooling: Final[str]
+
+    def __init__(self, config: NetworkConfig, classes: int) -> None:
+        super().__init__()
+        self.pooling = config.pooling
+        width = config.directions * config.hidden_size
+        self.layers = nn.ModuleList(
+            RecurrentLayer(
+                config.cell,
+                config.embedding_size if depth == 0 else width,
+                config.hidden_size,
+                config.directions,
+            )
+            for depth in range(config.layers)
+        )
+        self.embedding_dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(2 * width if config.pooling == "max-mean" else width, classes)
+        self._initialise()
+
+    def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """(T, N, E) and (N,) int64 -> logits (N, K)."""
+        states = self.embedding_dropout(embedded)
+        last = states  # replaced by the first layer; TorchScript wants it to exist
+        for depth, layer in enumerate(self.layers):
+            if depth > 0:
+                states = self.dropout(states)
+            states, last = layer(states, lengths)  # -> (T, N, D*H), (D, N, H)
+        if self.pooling == "last":
+            pooled = last.transpose(0, 1).flatten(1)  # (D, N, H) -> (N, D*H)
+        else:
+            pooled = self._pool(states, lengths)
+        logits: Tensor = self.classifier(self.dropout(pooled))  # -> (N, K)
+        return logits
+
+    def _pool(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(T, N, D*H) -> (N, D*H), or (N, 2*D*H) for "max-mean"; padding is left out."""
+        steps = torch.arange(states.size(0), device=states.device).unsqueeze(1)  # (T, 1)
+        padding = (steps >= lengths.unsqueeze(0)).unsqueeze(2)  # (T, N, 1)
+        if self.pooling == "max":
+            return states.masked_fill(padding, float("-inf")).amax(0)
+        mean = states.masked_fill(padding, 0.0).sum(0) / lengths.unsqueeze(1)  # (N, D*H)
+        if self.pooling == "mean":
+            return mean
+        return torch.cat([states.masked_fill(padding, float("-inf")).amax(0), mean], dim=1)
+
+    def _initialise(self) -> None:
+        """Orthogonal recurrent weights (Saxe et al. 2013), and gates that begin by remembering
+        (forget bias 1: Jozefowicz et al. 2015)."""
+        for name, weight in self.layers.named_parameters():
+            if ".weight_hh" in name:
+                for gate in weight.split(weight.size(1)):  # G gates: (G*H, H) -> G × (H, H)
+                    nn.init.orthogonal_(gate)
+            elif ".weight_ih" in name:
+                nn.init.xavier_uniform_(weight)
+            else:
+                nn.init.zeros_(weight)
+        for module in self.layers.modules():
+            if isinstance(module, nn.LSTM):
+                H = module.hidden_size
+                with torch.no_grad():
+                    module.bias_ih_l0[H : 2 * H] = 1.0  # torch's order: input, forget, cell, output
+
+
+class SentimentNetwork(nn.Module):
+    """The network as it is trained: token ids in, logits out."""
+
+    def __init__(
+        self, config: NetworkConfig, *, vocabulary_size: int, classes: int, pad_id: int
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding_size, padding_idx=pad_id)
+        self.reader = Reader(config, classes)
+        with torch.no_grad():
+            self.embedding.weight.mul_(0.1)  # about the size of a trained vector's entries
+            self.embedding.weight[pad_id] = 0.0
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """(T, N) int64 and (N,) int64 -> logits (N, K)."""
+        logits: Tensor = self.reader(self.embedding(ids), lengths)  # (T, N) -> (T, N, E) -> (N, K)
+        return logits
+
+
+class BundledNetwork(nn.Module):
+    """The trained network as a bundle holds it: probabilities instead of logits.
+
+    The word vectors, most of the file, rest in float16 and are widened as they are looked up.
+
+    Args:
+        network: trained. Its word vectors are rounded to float16 in place: both answer alike.
+        temperature: the logits are divided by it (Guo et al. 2017,
+            https://arxiv.org/abs/1706.04599); above 1 is less certain.
+    """
+
+    def __init__(self, network: SentimentNetwork, temperature: float) -> None:
+        super().__init__()
+        vectors = network.embedding.weight
+        with torch.no_grad():
+            vectors.copy_(vectors.half())
+        self.vectors: Tensor
+        self.register_buffer("vectors", vectors.detach().half())
+        self.temperature: Tensor
+        self.register_buffer("temperature", torch.tensor(temperature))
+        self.reader = network.reader
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """(T, N) int64 and (N,) int64 -> probabilities (N, K) float32."""
+        embedded = nn.functional.embedding(ids, self.vectors).float()  # (T, N) -> (T, N, E)
+        return torch.softmax(self.reader(embedded, lengths) / self.temperature, dim=1)
+
+
+def turned_round(lengths: Tensor, steps: int) -> Tensor:
+    """Where each step of each text comes from when it is read backwards; padding stays behind.
+
+    >>> turned_round(torch.tensor([3, 2]), 3).t()
+    tensor([[2, 1, 0],
+            [1, 0, 2]])
+    """
+    step = torch.arange(steps, device=lengths.device).unsqueeze(1)  # (T, 1)
+    mirrored = lengths.unsqueeze(0) - 1 - step  # (T, N)
+    return torch.where(mirrored >= 0, mirrored, step)
+
+
+def _reorder(states: Tensor, order: Tensor) -> Tensor:
+    """(T, N, X), (T, N) -> (T, N, X)"""
+    return states.gather(0, order.unsqueeze(2).expand(-1, -1, states.size(2)))
+
+
+def _at(states: Tensor, step: Tensor) -> Tensor:
+    """(T, N, X), (N,) -> (N, X)"""
+    return states.gather(0, step.view(1, -1, 1).expand(-1, -1, states.size(2))).squeeze(0)

@@ -1,0 +1,112 @@
+"""The tokenizer is trained here: normalisation rules, then sentencepiece's unigram model."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import unicodedata
+from collections.abc import Iterable
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sentencepiece
+
+from service.tokenizer import Tokenizer
+from training.errors import TrainingError
+
+log = logging.getLogger(__name__)
+
+# Keyboards and phones write these for the plain character; reviews that networks are trained on
+# hardly ever do. Without this "isn’t" would not be "isn't".
+PUNCTUATION = {
+    "‘": "'", "’": "'", "ʼ": "'", "´": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"',
+    "»": '"', "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-",
+}  # fmt: skip
+
+# ㅋㅋㅋ, ㅠㅠ and ㅎㅎ carry tone in Korean. NFKC would make conjoining letters of them, and then
+# compose ㅋㅠ to the syllable 큐.
+COMPATIBILITY_JAMO = range(0x3131, 0x318F)
+
+
+def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
+    """A unigram subword model (Kudo 2018, https://arxiv.org/abs/1804.10959) of `texts`.
+
+    Args:
+        texts: the training part; line breaks end a sentence.
+        vocabulary_size: how many subwords, padding (id 0) and unknown (id 1) among them.
+
+    Raises:
+        TrainingError: the texts hold too little for a vocabulary of that size.
+    """
+    lines = (line for text in texts for line in text.split("\n") if line.strip())
+    model = io.BytesIO()
+    # The model keeps the path of its rules for ever: a bare name says nothing of this machine.
+    with TemporaryDirectory() as folder, chdir(folder):
+        rules = Path("rules.tsv")
+        rules.write_text(normalisation_rules(), encoding="utf-8")
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(lines),
+                model_writer=model,
+                vocab_size=vocabulary_size,
+                model_type="unigram",
+                normalization_rule_tsv=str(rules),
+                character_coverage=0.9998,  # the rest is names in other scripts and stray marks
+                max_sentence_length=1 << 20,  # bytes; the default leaves long paragraphs out
+                num_threads=2,  # part of the result: the sums are added up by thread
+                pad_id=0,
+                unk_id=1,
+                bos_id=-1,
+                eos_id=-1,
+                minloglevel=2,
+            )
+        except (RuntimeError, OSError) as error:
+            raise TrainingError(
+                f"No tokenizer of {vocabulary_size:,} subwords can be made from this text: {error}. "
+                "Take more text or a smaller --vocabulary-size."
+            ) from error
+    return Tokenizer(model.getvalue())
+
+
+def normalisation_rules() -> str:
+    r"""The normaliser as sentencepiece's table: code points, a tab, code points, in hex.
+
+    NFKC and case folding (Unicode Standard Annex 15), composition of what is decomposed, plain
+    punctuation for typographic, nothing for invisible characters, and Korean's lone letters as
+    they are.
+
+    >>> "41\t61" in normalisation_rules().splitlines()      # A -> a
+    True
+    """
+    rules: dict[str, str] = {}
+    for code in range(1, sys.maxunicode + 1):
+        character = chr(code)
+        if unicodedata.category(character) in ("Cn", "Co", "Cs"):  # unassigned, private, surrogate
+            continue
+        plain = _normal_form(character)
+        rules[character] = plain
+        rules[unicodedata.normalize("NFD", character)] = plain
+    lines = [
+        f"{_hex(found)}\t{_hex(plain)}" for found, plain in sorted(rules.items()) if found != plain
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _normal_form(character: str) -> str:
+    if ord(character) in COMPATIBILITY_JAMO:
+        return character
+    if character in PUNCTUATION:
+        return PUNCTUATION[character]
+    if character.isspace():
+        return " "
+    category = unicodedata.category(character)
+    if category in ("Cc", "Cf") or 0xFE00 <= ord(character) <= 0xFE0F:
+        return ""  # control and format characters; variation selectors (text or emoji style)
+    plain = unicodedata.normalize("NFKC", character).casefold()
+    return unicodedata.normalize("NFKC", plain)
+
+
+def _hex(text: str) -> str:
+    return " ".join(f"{ord(character):X}" for character in text)
