@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from service.tokenizer import Tokenizer
 
-log = logging.getLogger(__name__)
+logging.getLogger("gensim").setLevel(logging.WARNING)  # a line a second otherwise
 
 
 def train_vectors(
     texts: list[str], tokenizer: Tokenizer, *, size: int, epochs: int, seed: int
 ) -> npt.NDArray[np.float32]:
-    """Skip-gram with negative sampling (Mikolov et al. 2013, https://arxiv.org/abs/1310.4546).
+    """Continuous bag of words with negative sampling (Mikolov et al. 2013,
+    https://arxiv.org/abs/1301.3781 and 1310.4546); skip-gram takes four times as long.
 
     Args:
         texts: labelled and unlabelled, none of a test part.
@@ -36,7 +37,7 @@ def train_vectors(
             _Corpus(texts, tokenizer),
             vector_size=size,
             window=5,
-            sg=1,
+            sg=0,
             negative=5,
             min_count=1,
             workers=1,  # more would be faster, and other vectors at every run
@@ -67,5 +68,5 @@ class _Tick(CallbackAny2Vec):  # type: ignore[misc]  # gensim has no types
     def __init__(self, bar: Any) -> None:
         self._bar = bar
 
-    def on_epoch_end(self, model: Word2Vec) -> None:
+    def on_epoch_end(self, model: Word2Vec) -> None:  # noqa: ARG002  # gensim's signature
         self._bar.update()

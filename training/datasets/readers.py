@@ -90,12 +90,13 @@ def sst2(path: Path, member: str) -> list[Example]:
     header = lines[0].split("\t")
     if not {"sentence", "label"} <= set(header):
         raise DataError(
-            f"{where}, line 1: expected the columns sentence and label, found {header}. {FETCH_AGAIN}"
+            f"{where}, line 1: expected the columns sentence and label, found {header}. "
+            f"{FETCH_AGAIN}"
         )
     sentence, label = header.index("sentence"), header.index("label")
     return [
-        # GLUE's own files have a blank at the end of each sentence.
-        Example(columns[sentence].strip(), _label(columns[label], place))
+        # One blank between tokens, and none at the end, where GLUE's own files have one.
+        Example(" ".join(columns[sentence].split()), _label(columns[label], place))
         for columns, place in _rows(lines[1:], len(header), where)
     ]
 
@@ -229,7 +230,8 @@ def nsmc(path: Path) -> list[Example]:
     lines = _lines(path.read_bytes(), str(path))
     if lines[0].split("\t") != ["id", "document", "label"]:
         raise DataError(
-            f"{path}, line 1: expected the columns id, document and label, found {lines[0]!r}. {FETCH_AGAIN}"
+            f"{path}, line 1: expected the columns id, document and label, found {lines[0]!r}. "
+            f"{FETCH_AGAIN}"
         )
     # No csv module: a quotation mark is a plain character here, and many are never closed.
     examples = [
