@@ -69,6 +69,8 @@ def train(
     known = require_one_task(recipe.datasets)
     run.begin(asdict(recipe), resume=resume, restart=restart)
     _seed_everything(recipe.fit.seed)
+    if recipe.fit.threads:
+        torch.set_num_threads(recipe.fit.threads)
 
     log.info("reading %s", ", ".join(recipe.datasets))
     parts = {

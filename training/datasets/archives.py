@@ -17,7 +17,7 @@ from pathlib import Path
 
 from training.errors import DataError
 
-# Four times the largest archive of the catalog once unpacked (IMDB with its feature files).
+# Several times what the largest archive of the catalog (IMDB) holds.
 UNPACKED_LIMIT = 2 * 1024**3
 
 FETCH_AGAIN = (
@@ -48,7 +48,7 @@ def tar_members(
     """
     with _damage_explained(path), gzip.open(path) as unpacked:
         stream = _Capped(unpacked, path, limit)
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=_BLOCK) as archive:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 if member.isdir() or not wanted(member.name):
                     continue
@@ -78,6 +78,8 @@ def gzip_content(path: Path, *, limit: int = UNPACKED_LIMIT) -> bytes:
     """The content of a `.gz` that holds one plain file."""
     with _damage_explained(path), gzip.open(path) as unpacked:
         content = unpacked.read(limit + 1)
+        if not content:  # gzip takes a file of no bytes for a whole one
+            raise EOFError("it is empty")
     if len(content) > limit:
         raise DataError(_too_large(path, limit))
     return content
