@@ -68,8 +68,8 @@ class Tokenizer:
         """
         found = self._processor.encode(_well_formed(text), return_type="offset_mapping")
         return [
-            Token(id, piece, start, end)
-            for id, piece, (start, end) in zip(
+            Token(number, piece, start, end)
+            for number, piece, (start, end) in zip(
                 found["ids"], found["pieces"], found["offsets"], strict=True
             )
         ]

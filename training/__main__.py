@@ -1,4 +1,5 @@
-"""The command line: `python -m training` trains a bundle, `evaluate` measures one.
+"""The command line: `python -m training` trains a bundle, `evaluate` measures one, `card` writes
+its model card.
 
 Parse the arguments, call the steps, say errors in one line.
 """
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 
 from service.bundle import BundleError, load_bundle
+from training.card import write_card
 from training.checkpoint import Run
 from training.config import FitConfig, NetworkConfig, TextConfig, option
 from training.datasets import DATASETS, Store
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if arguments[:1] == ["evaluate"]:
             return _evaluate(_evaluate_parser().parse_args(arguments[1:]))
+        if arguments[:1] == ["card"]:
+            return _card(_card_parser().parse_args(arguments[1:]))
         return _train(_train_parser().parse_args(arguments))
     except (TrainingError, BundleError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -65,7 +69,7 @@ def _train(options: argparse.Namespace) -> int:
     output = options.output or Path("models") / f"{name}.pt"
     run = Run(options.runs / name)
     try:
-        train(
+        bundle = train(
             recipe,
             store=Store.from_env(os.environ),
             run=run,
@@ -77,7 +81,9 @@ def _train(options: argparse.Namespace) -> int:
     except Interrupted:
         print(f"\nstopped; {run.folder} holds a checkpoint, --resume goes on", file=sys.stderr)
         return 130
-    log.info("wrote %s (%.1f MB)", output, output.stat().st_size / 1e6)
+    card = output.with_suffix(".md")
+    write_card(card, bundle.metadata)
+    log.info("wrote %s (%.1f MB) and %s", output, output.stat().st_size / 1e6, card)
     return 0
 
 
@@ -89,11 +95,20 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _card(options: argparse.Namespace) -> int:
+    for path in options.bundle:
+        card = path.with_suffix(".md")
+        write_card(card, load_bundle(path).metadata)
+        log.info("wrote %s", card)
+    return 0
+
+
 def _train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description="Train a sentiment bundle on public reviews.",
-        epilog="Measure a bundle: python -m training evaluate BUNDLE --dataset NAME",
+        epilog="Other commands: evaluate BUNDLE --dataset NAME measures a bundle; card BUNDLE "
+        "writes its model card. Each has its own --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -132,6 +147,15 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", nargs="+", required=True, metavar="NAME",
                         help=", ".join(DATASETS))  # fmt: skip
     _add_device(parser)
+    return parser
+
+
+def _card_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training card",
+        description="Write the model card of a bundle, BUNDLE.md beside BUNDLE.pt.",
+    )
+    parser.add_argument("bundle", type=Path, nargs="+", help="such as models/reviews-en.pt")
     return parser
 
 

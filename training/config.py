@@ -74,8 +74,9 @@ class FitConfig:
         0.999, "decay of the running average of the weights, which is what is kept; 0 for none"
     )
     threads: int = knob(
-        0, "CPU threads, 0 for one per core; another number adds up in another order, so it gives "
-        "another bundle, as good"
+        0,
+        "CPU threads, 0 for one per core; another number adds up in another order, so it gives "
+        "another bundle, as good",
     )
     seed: int = knob(1, "of everything that is drawn: validation cut, weights, order, dropout")
 

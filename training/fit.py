@@ -248,9 +248,7 @@ class Fitter:
         torch.set_rng_state(state["random"].cpu())
         if "random_cuda" in state:
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self._device)
-        log.info(
-            "resumed after epoch %d, step %d", self._progress.epoch, self._progress.step
-        )
+        log.info("resumed after epoch %d, step %d", self._progress.epoch, self._progress.step)
 
 
 def _bar(progress: Progress, epochs: int, texts: int) -> Any:

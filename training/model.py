@@ -128,9 +128,9 @@ class Reader(nn.Module):
                 nn.init.zeros_(weight)
         for module in self.layers.modules():
             if isinstance(module, nn.LSTM):
-                H = module.hidden_size
-                with torch.no_grad():
-                    module.bias_ih_l0[H : 2 * H] = 1.0  # torch's order: input, forget, cell, output
+                # torch's order of gates: input, forget, cell, output
+                forget = module.get_parameter("bias_ih_l0").chunk(4)[1]
+                nn.init.ones_(forget)
 
 
 class SentimentNetwork(nn.Module):

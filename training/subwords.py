@@ -64,8 +64,8 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
             )
         except (RuntimeError, OSError) as error:
             raise TrainingError(
-                f"No tokenizer of {vocabulary_size:,} subwords can be made from this text: {error}. "
-                "Take more text or a smaller --vocabulary-size."
+                f"No tokenizer of {vocabulary_size:,} subwords can be made from this text: "
+                f"{error}. Take more text or a smaller --vocabulary-size."
             ) from error
     return Tokenizer(model.getvalue())
 

@@ -68,5 +68,5 @@ class _Tick(CallbackAny2Vec):  # type: ignore[misc]  # gensim has no types
     def __init__(self, bar: Any) -> None:
         self._bar = bar
 
-    def on_epoch_end(self, model: Word2Vec) -> None:  # noqa: ARG002  # gensim's signature
+    def on_epoch_end(self, model: Word2Vec) -> None:  # gensim's signature
         self._bar.update()

@@ -1,0 +1,153 @@
+# Everything that one does with Manytone, one target each. `make` alone lists them.
+#
+# Needs GNU make and Python 3.11, 3.12 or 3.13; the rest is installed into .venv on first use, and again
+# only after a change of the lock it comes from.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --no-deps
+
+# The first of these that will do makes .venv; PYTHON=… names another.
+PYTHONS := python3.11 python3.12 python3.13 python3
+
+E2E ?= tests/e2e
+
+# The settings of service/settings.py come from the environment or from the command line (make serve
+# PORT=9000); make hands both on to what it starts, and an empty one means the default there.
+
+# Modules of another Python have no business in .venv.
+unexport PYTHONHOME PYTHONPATH
+
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
+	-f docker-compose.yml $(if $(GPU),-f docker-compose.gpu.yml)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup setup-training setup-dev serve test train evaluate check format lock e2e \
+	ci-train-serve which-bundle docker-build up down clean FORCE
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  make serve PORT=9000 WORKERS=2 DEVICE=cpu MODELS_DIR=models HOST=127.0.0.1"
+	@echo '  make train DATASET="imdb sst2 amazon" SEED=1 DEVICE=auto RESUME=1 ARGS="--help"'
+
+setup: $(VENV)/.torch ## install what serving needs into .venv
+
+setup-training: $(VENV)/.training
+
+setup-dev: $(VENV)/.dev
+
+serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODELS_DIR)
+	@exec $(PY) -m gunicorn -c service/gunicorn.conf.py service.wsgi:app
+
+test: setup-dev ## run the tests (ARGS goes to pytest)
+	$(PY) -m pytest $(ARGS)
+
+train: setup-training ## make a bundle from public data (DATASET, SEED, DEVICE, RESUME=1, ARGS)
+	$(PY) -m training $(if $(DATASET),--dataset $(DATASET)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(DEVICE),--device $(DEVICE)) $(if $(RESUME),--resume) $(ARGS)
+
+evaluate: which-bundle setup-training ## measure a bundle on a data set (BUNDLE, DATASET, ARGS)
+	$(PY) -m training evaluate "$(BUNDLE)" --dataset $(DATASET) $(ARGS)
+
+which-bundle:
+	@test -n "$(BUNDLE)" -a -n "$(DATASET)" || { \
+		echo 'Say which: make evaluate BUNDLE=models/reviews-en.pt DATASET=imdb' >&2; exit 2; }
+
+check: setup-dev ## lint, formatting and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: setup-dev ## format the code and mend what ruff can mend
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+e2e: setup-dev ## train for real, build the image, ask it over HTTP (minutes; needs Docker)
+	$(PY) -m pytest -s $(E2E)
+
+ci-train-serve: setup-dev
+	$(PY) -m pytest tests/e2e/test_train_to_serve.py
+
+docker-build: ## build the image (GPU=1 for CUDA)
+	$(COMPOSE) build
+
+up: ## build and start the container in the background (PORT, GPU=1)
+	$(COMPOSE) up --build --detach
+
+down: ## stop and remove the container
+	$(COMPOSE) down
+
+clean: ## remove .venv and caches; models, data and runs stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- The environment -------------------------------------------------------------------------------------------
+# Each step leaves a stamp in .venv once it is complete: an interrupted one is taken up the next time, and the
+# stamps go when .venv goes.
+
+# Without an interpreter (never made, or its Python was removed) .venv is made anew.
+ifeq ($(wildcard $(PY)),)
+$(VENV)/.made: FORCE
+endif
+
+SUITABLE = import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+$(VENV)/.made:
+	@if $(PY) -c '$(SUITABLE)' 2>/dev/null && $(PY) -m pip --version >/dev/null 2>&1; then \
+		touch $@; exit; \
+	fi; \
+	for python in $(or $(PYTHON),$(PYTHONS)); do \
+		if "$$python" -c '$(SUITABLE)' 2>/dev/null; then \
+			echo "Making $(VENV) with $$("$$python" --version) ..."; \
+			"$$python" -m venv --clear $(VENV) && touch $@; exit; \
+		fi; \
+	done; \
+	{ echo "No suitable Python among: $(or $(PYTHON),$(PYTHONS))"; \
+	  echo "Manytone needs Python 3.11, 3.12 or 3.13 that can make virtual environments. Install one, or"; \
+	  echo "name it: make setup PYTHON=/path/to/python3.11. Debian and Ubuntu keep the modules venv and"; \
+	  echo "ensurepip in a package of their own, e.g. python3.11-venv."; } >&2; \
+	exit 1
+
+$(VENV)/.service: $(VENV)/.made requirements/service.txt
+	@echo "Installing the service's packages (requirements/service.txt) ..."
+	@$(PIP_INSTALL) --quiet -r requirements/service.txt
+	@touch $@
+
+# Which build of torch, and from where, is the script's to decide.
+$(VENV)/.torch: $(VENV)/.service pyproject.toml scripts/install_torch.py
+	@$(PY) scripts/install_torch.py
+	@touch $@
+
+ifneq ($(TORCH_BUILD)$(TORCH_INDEX)$(TORCH_SPEC),)
+$(VENV)/.torch: FORCE
+endif
+
+$(VENV)/.training: requirements/training.txt | $(VENV)/.torch
+	@echo "Installing what training needs (requirements/training.txt; about 120 MB) ..."
+	@$(PIP_INSTALL) -r requirements/training.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/.torch
+	@echo "Installing what tests and checks need (requirements/dev.txt; about 160 MB) ..."
+	@$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+# --- The locks -------------------------------------------------------------------------------------------------
+# One resolution for all platforms and Pythons (dev.txt); the smaller locks are cut out of it. torch is in none:
+# see scripts/install_torch.py. Afterwards every pin must have a wheel everywhere.
+
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m uv pip compile --quiet pyproject.toml --universal \
+	--python-version 3.11 --fork-strategy fewest --annotation-style line --no-emit-index-url --no-emit-package torch
+PLATFORMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
+
+lock: setup-dev ## bring requirements/*.txt in line with pyproject.toml (UPGRADE=1: newest releases)
+	$(COMPILE) --extra training --group dev $(if $(UPGRADE),--upgrade) -o requirements/dev.txt >/dev/null
+	$(COMPILE) --extra training -c requirements/dev.txt -o requirements/training.txt >/dev/null
+	$(COMPILE) -c requirements/dev.txt -o requirements/service.txt >/dev/null
+	@for python in 3.11 3.12 3.13; do for platform in $(PLATFORMS); do \
+		echo "Looking for wheels for Python $$python on $$platform ..."; \
+		$(PY) -m uv pip compile --quiet requirements/dev.txt --no-deps --only-binary :all: \
+			--python-version $$python --python-platform $$platform >/dev/null || exit 1; \
+	done; done

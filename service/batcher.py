@@ -1,0 +1,226 @@
+"""Many requests, one forward pass.
+
+A forward pass over 32 texts takes a few times as long as one over a single text, so requests that
+wait at the same time are read together. One thread runs the network: PyTorch's own threads are
+used best by one caller, and TorchScript is warmed up on the thread that serves.
+
+- It never waits for company: an idle network starts at once, and requests gather while it runs.
+- It counts texts and tokens, not requests.
+- It is fair: a round takes texts from every waiting request in turn, so that one with a thousand
+  texts does not hold up those with one.
+- Short texts do not pay for long ones: a round is cut where padding would outweigh the texts.
+- A request that fails, or comes too late, takes no other with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+
+import numpy as np
+import numpy.typing as npt
+
+from service.bundle import Bundle
+from service.errors import DeadlineError, OverloadedError
+
+log = logging.getLogger(__name__)
+
+Probabilities = npt.NDArray[np.float32]  # (N, K)
+
+# A forward pass may be padded to this many times its real tokens; beyond, two passes cost less.
+_MOST_PADDING = 1.25
+
+
+class _Job:
+    """The texts of one request for one bundle, and the answers so far."""
+
+    def __init__(self, bundle: Bundle, sequences: Sequence[list[int]], deadline: float) -> None:
+        self.bundle = bundle
+        self.sequences = sequences
+        self.deadline = deadline  # of time.monotonic()
+        self.future: Future[Probabilities] = Future()
+        self.answers = np.empty((len(sequences), len(bundle.metadata.labels)), dtype=np.float32)
+        self.missing = len(sequences)
+        # From the longest to the shortest, so that what a round takes of one job is of like length.
+        self.waiting = sorted(range(len(sequences)), key=lambda n: len(sequences[n]))
+
+
+class Batcher:
+    """Runs the network for all requests of a worker.
+
+    Args:
+        batch_texts: texts of a forward pass, at most.
+        batch_tokens: tokens of a forward pass, padding included, at most; one text that is longer
+            is read alone.
+        queue_texts: texts that may wait before further requests are refused.
+        queue_requests: requests that may wait, likewise.
+        warm_up: bundles to be run before the first request.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_texts: int = 64,
+        batch_tokens: int = 16_384,
+        queue_texts: int = 8_192,
+        queue_requests: int = 124,
+        warm_up: Sequence[Bundle] = (),
+    ) -> None:
+        self._batch_texts = batch_texts
+        self._batch_tokens = batch_tokens
+        self._queue_texts = queue_texts
+        self._queue_requests = queue_requests
+        self._jobs: deque[_Job] = deque()
+        self._waiting_texts = 0
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._warm: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(warm_up,), name="network", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the network's thread and wait until it is warm."""
+        self._thread.start()
+        self._warm.result()
+
+    def stop(self) -> None:
+        """Answer what waits, then end the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests are answered."""
+        return self._thread.is_alive() and not self._stopping
+
+    def submit(
+        self, bundle: Bundle, sequences: Sequence[list[int]], deadline: float
+    ) -> Future[Probabilities]:
+        """Queue N texts.
+
+        Args:
+            bundle: which network reads them.
+            sequences: N lists of token ids, each at least one id long.
+            deadline: of `time.monotonic()`; a text that has not been read by then is dropped.
+
+        Returns:
+            The probabilities, (N, K), to come; or a `DeadlineError`.
+
+        Raises:
+            OverloadedError: too much waits already.
+        """
+        job = _Job(bundle, sequences, deadline)
+        with self._changed:
+            if not self.alive:
+                raise OverloadedError("The service is stopping.")
+            # One request alone may be larger than the queue: the limits on a request hold for it.
+            if self._jobs and (
+                self._waiting_texts + len(sequences) > self._queue_texts
+                or len(self._jobs) >= self._queue_requests
+            ):
+                raise OverloadedError("More requests are waiting than can be answered in time.")
+            self._jobs.append(job)
+            self._waiting_texts += len(sequences)
+            self._changed.notify()
+        return job.future
+
+    def _run(self, warm_up: Sequence[Bundle]) -> None:
+        try:
+            for bundle in warm_up:
+                _warm(bundle)
+        except Exception as error:  # noqa: BLE001  # raised again in start()
+            self._warm.set_exception(error)
+            return
+        self._warm.set_result(None)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._jobs or self._stopping)
+                if not self._jobs:
+                    return
+                taken = self._take()
+            for batch in _of_like_length(taken, self._batch_tokens):
+                _read(batch)
+
+    def _take(self) -> list[tuple[_Job, int]]:
+        """The texts of the next round, all for one bundle; called with the lock held."""
+        now = time.monotonic()
+        for job in [job for job in self._jobs if job.deadline <= now]:
+            self._remove(job)
+            self._waiting_texts -= len(job.waiting)
+            _fail(job, DeadlineError("The answer was not ready in time; the queue is long."))
+        taken: list[tuple[_Job, int]] = []
+        if not self._jobs:
+            return taken
+        first = self._jobs[0]
+        bundle = first.bundle
+        round_of_jobs = deque(job for job in self._jobs if job.bundle is bundle)
+        while round_of_jobs and len(taken) < self._batch_texts:
+            job = round_of_jobs.popleft()
+            taken.append((job, job.waiting.pop()))
+            if job.waiting:
+                round_of_jobs.append(job)
+            else:
+                self._remove(job)
+        self._waiting_texts -= len(taken)
+        # A large request goes behind who waits for another bundle, or found no place in the round.
+        if self._jobs and self._jobs[0] is first:
+            self._jobs.rotate(-1)
+        return taken
+
+    def _remove(self, job: _Job) -> None:
+        self._jobs.remove(job)
+
+
+def _of_like_length(
+    taken: list[tuple[_Job, int]], batch_tokens: int
+) -> Iterator[list[tuple[_Job, int]]]:
+    """Cut a round into forward passes, the shortest texts first."""
+    batch: list[tuple[_Job, int]] = []
+    tokens = 0
+    for job, place in sorted(taken, key=lambda item: len(item[0].sequences[item[1]])):
+        length = len(job.sequences[place])
+        padded = length * (len(batch) + 1)
+        if batch and (padded > batch_tokens or padded > _MOST_PADDING * (tokens + length)):
+            yield batch
+            batch, tokens = [], 0
+        batch.append((job, place))
+        tokens += length
+    if batch:
+        yield batch
+
+
+def _read(batch: list[tuple[_Job, int]]) -> None:
+    """One forward pass; its answers go to their jobs, and a failure goes there too."""
+    bundle = batch[0][0].bundle
+    try:
+        rows = bundle.probabilities([job.sequences[place] for job, place in batch])
+    except Exception as error:  # whatever it is, this thread has to go on for the others
+        log.exception("a forward pass over %d texts failed", len(batch))
+        for job, _ in batch:
+            _fail(job, error)
+        return
+    for (job, place), row in zip(batch, rows, strict=True):
+        job.answers[place] = row
+        job.missing -= 1
+        if job.missing == 0 and not job.future.done():
+            job.future.set_result(job.answers)
+
+
+def _fail(job: _Job, error: Exception) -> None:
+    job.waiting.clear()
+    if not job.future.done():
+        job.future.set_exception(error)
+
+
+def _warm(bundle: Bundle) -> None:
+    """TorchScript compiles anew for the first calls: a few sizes, each more than once."""
+    for texts, tokens in ((1, 1), (1, 20), (8, 20), (32, 60), (1, 300)):
+        for _ in range(3):
+            bundle.probabilities([[bundle.metadata.unk_id] * tokens] * texts)

@@ -1,0 +1,64 @@
+"""gunicorn's settings (https://docs.gunicorn.org/en/stable/settings.html), each with its reason."""
+
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+from service.errors import SettingsError
+from service.settings import Settings, usable_cores
+
+try:
+    settings = Settings.from_env(os.environ)
+except SettingsError as error:
+    sys.exit(f"manytone cannot start: {error}")
+
+# Before torch is imported: each worker's pool gets its share of the cores, not all of them.
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // settings.workers)))
+
+host = f"[{settings.host}]" if ":" in settings.host else settings.host
+bind = f"{host}:{settings.port}"
+workers = settings.workers
+worker_class = "gthread"  # a thread waits for the network while others parse and answer
+threads = settings.threads
+reuse_port = True  # without it all kept-alive connections may end on one worker
+preload_app = False  # a lock that torch holds at the fork would never open again
+keepalive = 75  # seconds; longer than the usual load balancer's 60, so that it closes first
+timeout = 60  # seconds without a sign of life before a worker is replaced: a heartbeat, no deadline
+graceful_timeout = 30  # seconds for answers under way when told to stop
+# The heartbeat never waits for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+control_socket_disable = True  # it wants a writable home, which a container does not have
+loglevel = settings.log_level
+errorlog = "-"
+accesslog = None  # a line per request costs more than the request's JSON
+
+
+def on_starting(server):
+    """Refuse a port that is taken. With `reuse_port` each worker binds for itself: without this
+    they would retry for ever, and a second `make serve` would take half of the first's requests."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            sys.exit(
+                f"manytone cannot start: HOST={settings.host} PORT={settings.port} cannot be used "
+                f"({error.strerror}). Stop what listens there, or choose another port: "
+                "make serve PORT=8001"
+            )
+
+
+def post_fork(server, worker):
+    """What our own code logs goes where gunicorn's lines go."""
+    service = logging.getLogger("service")
+    service.handlers = worker.log.error_log.handlers
+    service.setLevel(worker.log.error_log.level)
+
+
+def post_worker_init(worker):
+    """The worker is about to serve: tell it how to see that it is to stop."""
+    worker.wsgi.extensions["draining"] = lambda: not worker.alive
+    worker.log.info("ready on http://%s", bind)

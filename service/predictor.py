@@ -1,0 +1,107 @@
+"""Texts to predictions. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+import msgspec
+
+from service.batcher import Batcher, Probabilities
+from service.bundle import Bundle, Encoding
+from service.errors import DeadlineError
+from service.registry import Registry
+
+# Answers are right within 1e-5, whatever batch they were read in: more digits would be noise.
+_DIGITS = 6
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """The answer to one text, as `/predict` sends it."""
+
+    label: str
+    score: float  # the probability of the label, 0 to 1, calibrated on validation texts
+    scores: dict[str, float]  # of every label; they add up to 1, but for rounding
+    model: str
+    tokens: int  # how many were read; 0 for a blank text, which tells nothing
+    truncated: bool  # whether the text went on behind the last token that was read
+
+
+class Predictor:
+    """Chooses a bundle for each text, lets the batcher run it, and puts the answers in order.
+
+    Args:
+        deadline_seconds: after which an answer is of no use any more.
+    """
+
+    def __init__(self, registry: Registry, batcher: Batcher, *, deadline_seconds: float) -> None:
+        self._registry = registry
+        self._batcher = batcher
+        self._deadline_seconds = deadline_seconds
+
+    def predict(self, texts: Sequence[str], model: str | None = None) -> list[Prediction]:
+        """One prediction per text, in order; texts of several languages may come together.
+
+        Args:
+            model: the name of the bundle for all of them, instead of one by language.
+
+        Raises:
+            InvalidFieldError: there is no such bundle.
+            OverloadedError: too much waits already.
+            DeadlineError: the answer was not ready in time.
+        """
+        deadline = time.monotonic() + self._deadline_seconds
+        chosen = self._registry.get(model) if model is not None else None
+        read = [(bundle := chosen or self._registry.for_text(t), bundle.encode(t)) for t in texts]
+        answers: list[Prediction | None] = [None] * len(texts)
+        for bundle, places, future in self._submitted(read, deadline):
+            for place, row in zip(places, _result(future, deadline), strict=True):
+                answers[place] = _prediction(bundle, read[place][1], row.tolist())
+        return [
+            answer or _no_evidence(bundle)
+            for answer, (bundle, _) in zip(answers, read, strict=True)
+        ]
+
+    def _submitted(
+        self, read: list[tuple[Bundle, Encoding]], deadline: float
+    ) -> list[tuple[Bundle, list[int], Future[Probabilities]]]:
+        """What was handed to the batcher: per bundle, the places of its texts and the answers."""
+        places: dict[str, list[int]] = {}
+        for place, (bundle, encoding) in enumerate(read):
+            if encoding.ids:
+                places.setdefault(bundle.metadata.name, []).append(place)
+        submitted = []
+        for group in places.values():
+            bundle = read[group[0]][0]
+            sequences = [read[place][1].ids for place in group]
+            submitted.append((bundle, group, self._batcher.submit(bundle, sequences, deadline)))
+        return submitted
+
+
+def _result(future: Future[Probabilities], deadline: float) -> Probabilities:
+    try:
+        return future.result(timeout=max(0.0, deadline - time.monotonic()))
+    except FutureTimeoutError:
+        raise DeadlineError("The answer was not ready in time.") from None
+
+
+def _prediction(bundle: Bundle, encoding: Encoding, row: list[float]) -> Prediction:
+    labels = bundle.metadata.labels
+    row = [round(probability, _DIGITS) for probability in row]
+    best = max(range(len(row)), key=row.__getitem__)
+    return Prediction(
+        label=labels[best],
+        score=row[best],
+        scores=dict(zip(labels, row, strict=True)),
+        model=bundle.metadata.name,
+        tokens=len(encoding.ids),
+        truncated=encoding.truncated,
+    )
+
+
+def _no_evidence(bundle: Bundle) -> Prediction:
+    """A text without a token says nothing: every label is as likely."""
+    even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
+    return _prediction(bundle, Encoding([], truncated=False), even)

@@ -1,0 +1,69 @@
+"""Errors over HTTP: one shape everywhere, RFC 9457's `application/problem+json`.
+
+{"type": "about:blank", "title": "Unprocessable Entity", "status": 422,
+ "code": "invalid-field", "detail": "…", "errors": [{"pointer": "/texts/3", "detail": "…"}]}
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from service.errors import InvalidFieldError, OverloadedError, RequestError
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Turn whatever a route raises into a problem document."""
+    app.register_error_handler(RequestError, _request_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _bug)
+
+
+def _request_error(error: RequestError) -> Response:
+    detail = str(error)
+    if isinstance(error, InvalidFieldError):
+        errors = [{"pointer": error.pointer, "detail": detail}]
+        return _problem(error.status, error.code, detail, errors=errors)
+    response = _problem(error.status, error.code, detail)
+    if isinstance(error, OverloadedError):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    """What Flask itself refuses: an unknown path, a wrong method, a broken request."""
+    status = error.code or 500
+    detail = {
+        404: f"There is nothing at {request.path}.",
+        405: f"{request.path} does not take {request.method}.",
+    }.get(status, HTTPStatus(status).description or HTTPStatus(status).phrase)
+    response = _problem(status, HTTPStatus(status).phrase.lower().replace(" ", "-"), detail)
+    for name, value in error.get_headers(request.environ):
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value  # Allow, for a 405
+    return response
+
+
+def _bug(error: Exception) -> Response:
+    # The client learns that it is not to blame, and nothing else; the log has the traceback.
+    log.exception("%s %s failed; please report this", request.method, request.path)
+    return _problem(500, "internal", "The service failed; its log says why.")
+
+
+def _problem(status: int, code: str, detail: str, **more: Any) -> Response:
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        **more,
+    }
+    return Response(msgspec.json.encode(document), status, content_type="application/problem+json")

@@ -1,0 +1,131 @@
+"""The bundles that are loaded, and which of them reads a text."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from service.bundle import Bundle, load_bundle
+from service.errors import BundleError, InvalidFieldError, SettingsError
+
+log = logging.getLogger(__name__)
+
+_HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
+
+# A Hangul syllable says as much as some three Latin letters. A Korean review may name an "iPhone 15
+# Pro Max", and an English one 기생충: at one syllable to six other letters both are read right.
+_LETTERS_PER_SYLLABLE = 6
+
+
+class Registry:
+    """Bundles by name.
+
+    Args:
+        bundles: at least one.
+        default: the name of the bundle for a text in a language that none has; when there is no
+            such bundle, the first by name.
+
+    Raises:
+        BundleError: there is none, or two have the same name.
+    """
+
+    def __init__(self, bundles: Iterable[Bundle], default: str) -> None:
+        self._bundles: dict[str, Bundle] = {}
+        for bundle in sorted(bundles, key=lambda bundle: bundle.metadata.name):
+            if bundle.metadata.name in self._bundles:
+                raise BundleError(f"Two bundles are called {bundle.metadata.name!r}: remove one.")
+            self._bundles[bundle.metadata.name] = bundle
+        if not self._bundles:
+            raise BundleError("No bundle to serve.")
+        self.default = self._bundles.get(default) or next(iter(self._bundles.values()))
+        self._by_language = self._one_per_language()
+
+    @classmethod
+    def from_folder(cls, folder: Path, device: str, default: str) -> Registry:
+        """Load every `*.pt` of a folder.
+
+        Raises:
+            BundleError: the folder has none, or one of them cannot be used.
+            SettingsError: the machine has no such device.
+        """
+        paths = sorted(folder.glob("*.pt")) if folder.is_dir() else []
+        if not paths:
+            raise BundleError(
+                f"{folder.absolute()}: no bundle (*.pt) in this folder. Set MODELS_DIR to the "
+                "folder that holds them, or make one with `make train`."
+            )
+        where = _torch_device(device)
+        bundles = [load_bundle(path, where) for path in paths]
+        for path, bundle in zip(paths, bundles, strict=True):
+            log.info(
+                "loaded %s version %s (%s) from %s on %s",
+                bundle.metadata.name,
+                bundle.metadata.version,
+                bundle.metadata.language,
+                path,
+                where,
+            )
+        return cls(bundles, default)
+
+    def __iter__(self) -> Iterator[Bundle]:  # in the order of their names
+        return iter(self._bundles.values())
+
+    def get(self, name: str) -> Bundle:
+        """
+        Raises:
+            InvalidFieldError: there is no bundle of that name.
+        """
+        try:
+            return self._bundles[name]
+        except KeyError:
+            known = ", ".join(self._bundles)
+            raise InvalidFieldError(f"No model {name!r}; there are: {known}.", "/model") from None
+
+    def for_text(self, text: str) -> Bundle:
+        """The bundle of the text's language, or the default one.
+
+        >>> registry.for_text("정말 재미있어요").metadata.name
+        'reviews-ko'
+        """
+        korean = self._by_language.get("ko")
+        return korean if korean is not None and is_korean(text) else self.default
+
+    def _one_per_language(self) -> dict[str, Bundle]:
+        """Of several bundles of a language, `reviews-LANGUAGE` if it is there, else the first."""
+        chosen: dict[str, Bundle] = {}
+        for bundle in self._bundles.values():
+            language = bundle.metadata.language
+            if bundle.metadata.name == f"reviews-{language}":
+                chosen[language] = bundle
+            chosen.setdefault(language, bundle)
+        return chosen
+
+
+def is_korean(text: str) -> bool:
+    """
+    >>> is_korean("iPhone 15 Pro Max 좋아요"), is_korean("I saw 기생충 and it was brilliant")
+    (True, False)
+    """
+    if text.isascii():
+        return False
+    syllables = len(_HANGUL.findall(text))
+    others = sum(map(str.isalpha, text)) - syllables
+    return syllables > 0 and syllables * _LETTERS_PER_SYLLABLE >= others
+
+
+def _torch_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SettingsError(
+            "DEVICE",
+            name,
+            f"one of the {torch.cuda.device_count()} GPUs that PyTorch {torch.__version__} sees; "
+            "cpu works everywhere",
+        )
+    return device

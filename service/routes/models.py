@@ -1,0 +1,41 @@
+"""`GET /models` and `GET /models/NAME`: what is served, and how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, abort
+
+from service.bundle import Bundle
+from service.registry import Registry
+
+
+def blueprint(registry: Registry) -> Blueprint:
+    routes = Blueprint("models", __name__)
+
+    @routes.get("/models")
+    def models() -> Response:
+        return _json({"models": [_described(bundle, registry) for bundle in registry]})
+
+    @routes.get("/models/<name>")
+    def model(name: str) -> Response:
+        bundle = next((b for b in registry if b.metadata.name == name), None)
+        if bundle is None:
+            abort(404)
+        return _json(_described(bundle, registry))
+
+    return routes
+
+
+def _described(bundle: Bundle, registry: Registry) -> dict[str, Any]:
+    return {
+        **asdict(bundle.metadata),
+        "default": bundle is registry.default,
+        "device": str(bundle.device),
+    }
+
+
+def _json(answer: object) -> Response:
+    return Response(msgspec.json.encode(answer), content_type="application/json")

@@ -1,0 +1,152 @@
+"""What the environment says, read once at the start.
+
+Every variable of the README's configuration table stands here with its default, unit and range.
+An empty value means the default, so that `PORT= make serve` does what it seems to say.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from service.errors import SettingsError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    host: str = "127.0.0.1"  # this machine only; a container sets 0.0.0.0
+    port: int = 8000  # 0 lets the system choose
+    workers: int = 1  # processes; `from_env` takes one per core, or one on a GPU
+    threads: int = 128  # per worker; a waiting request costs one, and a waiting thread little
+    device: str = "auto"  # auto, cpu, cuda, cuda:N
+    models_dir: Path = Path("models")
+    default_model: str = "reviews-en"  # for texts in a language that no bundle has
+    max_body_bytes: int = 4 << 20  # of a request
+    max_texts: int = 1_000  # of a request
+    max_characters: int = 100_000  # of a text
+    batch_texts: int = 64  # of a forward pass; more gain little on a CPU
+    batch_tokens: int = 16_384  # of a forward pass, padding included
+    queue_texts: int = 8_192  # waiting in a worker, over all requests
+    deadline_seconds: float = 10.0  # from arrival to answer
+    log_level: str = "info"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """
+        Raises:
+            SettingsError: a variable has a value it cannot have; the message names both.
+        """
+        read = _Reader(environ)
+        device = read("DEVICE", cls.device, _device, "auto, cpu, cuda or cuda:N")
+        whole = "a whole number of at least 1"
+        return cls(
+            host=read("HOST", cls.host, str, "an address"),
+            port=read("PORT", cls.port, _within(int, 0, 65_535), "a port from 0 to 65535"),
+            workers=read("WORKERS", default_workers(device), _within(int, 1, 1_024), whole),
+            threads=read("THREADS", cls.threads, _within(int, 8, 4_096), "8 to 4096"),
+            device=device,
+            models_dir=read("MODELS_DIR", cls.models_dir, Path, "a folder"),
+            default_model=read("DEFAULT_MODEL", cls.default_model, str, "the name of a bundle"),
+            max_body_bytes=read("MAX_BODY_BYTES", cls.max_body_bytes, _within(int, 1), whole),
+            max_texts=read("MAX_TEXTS", cls.max_texts, _within(int, 1), whole),
+            max_characters=read("MAX_CHARACTERS", cls.max_characters, _within(int, 1), whole),
+            batch_texts=read("BATCH_TEXTS", cls.batch_texts, _within(int, 1), whole),
+            batch_tokens=read("BATCH_TOKENS", cls.batch_tokens, _within(int, 1), whole),
+            queue_texts=read("QUEUE_TEXTS", cls.queue_texts, _within(int, 1), whole),
+            deadline_seconds=read(
+                "DEADLINE_SECONDS",
+                cls.deadline_seconds,
+                _within(float, 0.001, 3_600),
+                "seconds from 0.001 to 3600",
+            ),
+            log_level=read(
+                "LOG_LEVEL", cls.log_level, _log_level, "debug, info, warning, error or critical"
+            ),
+        )
+
+    @property
+    def queue_requests(self) -> int:
+        """How many requests may wait: fewer than threads, so that health checks find one free."""
+        return self.threads - 4
+
+
+def default_workers(device: str) -> int:
+    """One worker per core, or one alone where a GPU does the work."""
+    nvidia = Path("/proc/driver/nvidia/version").exists()
+    if device.startswith("cuda") or (device == "auto" and nvidia):
+        return 1
+    return usable_cores()
+
+
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """The cores that this process may use: a container's quota counts, not the host's cores.
+
+    Args:
+        cgroup: where the quota stands: `cpu.max` (cgroup v2) or `cpu/cpu.cfs_quota_us` (v1).
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = _quota(cgroup)
+    return max(1, min(cores or 1, math.ceil(quota) if quota else cores or 1))
+
+
+def _quota(cgroup: Path) -> float | None:
+    """Cores' worth of time that the container may take, or None without a limit."""
+    try:
+        limit, period = (cgroup / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            limit = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    return None if limit in ("max", "-1") else int(limit) / int(period)
+
+
+class _Reader:
+    """Reads one variable: absent or empty is the default, unreadable is a `SettingsError`."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def __call__(self, name: str, default: T, convert: Callable[[str], T], expected: str) -> T:
+        text = self._environ.get(name, "").strip()
+        if not text:
+            return default
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise SettingsError(name, text, expected) from error
+
+
+Number = TypeVar("Number", int, float)
+
+
+def _within(
+    convert: Callable[[str], Number], low: float, high: float = math.inf
+) -> Callable[[str], Number]:
+    def checked(text: str) -> Number:
+        number = convert(text)
+        if not low <= number <= high:
+            raise ValueError(text)
+        return number
+
+    return checked
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        raise ValueError(text)
+    return text
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning", "error", "critical"):
+        raise ValueError(text)
+    return text.lower()

@@ -1,0 +1,20 @@
+"""What gunicorn imports: `gunicorn -c service/gunicorn.conf.py service.wsgi:app`.
+
+It is imported in each worker, after the fork: torch's thread pools and CUDA do not survive one.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gunicorn.errors import AppImportError
+
+from service.app import create_app
+from service.errors import StartError
+from service.settings import Settings
+
+try:
+    app = create_app(Settings.from_env(os.environ))
+except StartError as error:
+    # gunicorn prints this as one line and stops; anything else would be a traceback and a retry.
+    raise AppImportError(f"manytone cannot start: {error}") from error
