@@ -57,7 +57,8 @@ class Batcher:
         batch_tokens: tokens of a forward pass, padding included, at most; one text that is longer
             is read alone.
         queue_texts: texts that may wait before further requests are refused.
-        queue_requests: requests that may wait, likewise.
+        queue_requests: requests that may be without an answer, those being read included: each
+            holds a thread.
         warm_up: bundles to be run before the first request.
     """
 
@@ -76,6 +77,7 @@ class Batcher:
         self._queue_requests = queue_requests
         self._jobs: deque[_Job] = deque()
         self._waiting_texts = 0
+        self._unanswered = 0  # requests
         self._changed = threading.Condition()
         self._stopping = False
         self._warm: Future[None] = Future()
@@ -117,17 +119,20 @@ class Batcher:
             OverloadedError: too much waits already.
         """
         job = _Job(bundle, sequences, deadline)
+        if not sequences:
+            job.future.set_result(job.answers)
+            return job.future
         with self._changed:
             if not self.alive:
                 raise OverloadedError("The service is stopping.")
             # One request alone may be larger than the queue: the limits on a request hold for it.
-            if self._jobs and (
-                self._waiting_texts + len(sequences) > self._queue_texts
-                or len(self._jobs) >= self._queue_requests
-            ):
+            too_many_texts = self._waiting_texts + len(sequences) > self._queue_texts
+            if (self._jobs and too_many_texts) or self._unanswered >= self._queue_requests:
                 raise OverloadedError("More requests are waiting than can be answered in time.")
             self._jobs.append(job)
             self._waiting_texts += len(sequences)
+            self._unanswered += 1
+            job.future.add_done_callback(self._answered)
             self._changed.notify()
         return job.future
 
@@ -151,7 +156,8 @@ class Batcher:
     def _take(self) -> list[tuple[_Job, int]]:
         """The texts of the next round, all for one bundle; called with the lock held."""
         now = time.monotonic()
-        for job in [job for job in self._jobs if job.deadline <= now]:
+        # Out of time, or failed in an earlier round.
+        for job in [job for job in self._jobs if job.deadline <= now or job.future.done()]:
             self._remove(job)
             self._waiting_texts -= len(job.waiting)
             _fail(job, DeadlineError("The answer was not ready in time; the queue is long."))
@@ -173,6 +179,10 @@ class Batcher:
         if self._jobs and self._jobs[0] is first:
             self._jobs.rotate(-1)
         return taken
+
+    def _answered(self, _: Future[Probabilities]) -> None:
+        with self._changed:  # a lock that _take may hold already, on this same thread
+            self._unanswered -= 1
 
     def _remove(self, job: _Job) -> None:
         self._jobs.remove(job)
@@ -201,10 +211,8 @@ def _read(batch: list[tuple[_Job, int]]) -> None:
     bundle = batch[0][0].bundle
     try:
         rows = bundle.probabilities([job.sequences[place] for job, place in batch])
-    except Exception as error:  # whatever it is, this thread has to go on for the others
-        log.exception("a forward pass over %d texts failed", len(batch))
-        for job, _ in batch:
-            _fail(job, error)
+    except Exception as error:  # noqa: BLE001  # this thread has to go on, and it is logged
+        _read_apart(batch, error)
         return
     for (job, place), row in zip(batch, rows, strict=True):
         job.answers[place] = row
@@ -213,8 +221,20 @@ def _read(batch: list[tuple[_Job, int]]) -> None:
             job.future.set_result(job.answers)
 
 
+def _read_apart(batch: list[tuple[_Job, int]], error: Exception) -> None:
+    """After a failure each text is read alone: only the one to blame stays without an answer."""
+    if len(batch) > 1:
+        for item in batch:
+            _read([item])
+        return
+    [(job, place)] = batch
+    log.error(
+        "the network failed at a text of %d tokens", len(job.sequences[place]), exc_info=error
+    )
+    _fail(job, error)
+
+
 def _fail(job: _Job, error: Exception) -> None:
-    job.waiting.clear()
     if not job.future.done():
         job.future.set_exception(error)
 

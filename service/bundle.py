@@ -23,8 +23,8 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from service.archive import (
+    ADVICE,
+    FORMAT_VERSION,
+    GOLDEN,
+    METADATA,
+    TOKENIZER,
+    Golden,
+    Metadata,
+    read_file,
+    read_parts,
+)
 from service.errors import BundleError
 from service.tokenizer import Tokenizer
 
@@ -48,41 +59,11 @@ __all__ = [
     "write_atomically",
 ]
 
-FORMAT_VERSION = 1
-
 # How far a golden answer may be off. Another CPU adds up in another order (about 1e-7 a product);
 # a GPU adds more. A wrong weight, label or tokenizer is off by far more than either.
 GOLDEN_TOLERANCE = {"cpu": 1e-4, "cuda": 1e-3}
-
-TOKENIZER, METADATA, GOLDEN = "tokenizer.model", "metadata.json", "golden.json"
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What is known of a bundle. All of it is shown to whoever asks `GET /models`."""
-
-    name: str
-    version: str
-    language: str  # ISO 639-1, such as "en"
-    labels: tuple[str, ...]  # in the order of the K outputs
-    max_tokens: int  # a longer text is cut here
-    pad_id: int
-    unk_id: int
-    datasets: tuple[Mapping[str, Any], ...]  # name, licence, citation, files with their SHA-256
-    figures: Mapping[str, Any]  # by data set: accuracy, f1, calibration error, confusion matrix
-    hyper_parameters: Mapping[str, Any]
-    torch_version: str
-    git_commit: str
-    format_version: int = FORMAT_VERSION
-
-
-@dataclass(frozen=True)
-class Golden:
-    """A text and the answer that it had when the bundle was made."""
-
-    text: str
-    ids: tuple[int, ...]
-    probabilities: tuple[float, ...]  # (K,)
+# Just written, on the machine that gave the golden answers.
+WRITTEN_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +142,7 @@ def save_bundle(path: Path, bundle: Bundle) -> None:
         },
     )
     data = _without_source_paths(buffer.getvalue())
-    _load(data, path, torch.device("cpu"))
+    _load(data, path, torch.device("cpu"), WRITTEN_TOLERANCE)
     write_atomically(path, data)
 
 
@@ -172,132 +153,67 @@ def load_bundle(path: Path, device: torch.device | str = "cpu") -> Bundle:
         BundleError: the file is missing, damaged, foreign, of an unknown format, or its answers
             are not those it had in training.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror}).") from error
-    return _load(data, path, torch.device(device))
+    data = read_file(path)
+    device = torch.device(device)
+    return _load(data, path, device, GOLDEN_TOLERANCE[device.type])
 
 
-def _load(data: bytes, path: Path, device: torch.device) -> Bundle:
-    parts = _parts(data, path)
-    metadata = _metadata(parts[METADATA], path)
+def _load(data: bytes, path: Path, device: torch.device, tolerance: float) -> Bundle:
+    parts = read_parts(data, path)
+    metadata = parts.metadata
     try:
-        tokenizer = Tokenizer(parts[TOKENIZER])
+        tokenizer = Tokenizer(parts.tokenizer)
     except ValueError as error:
-        raise BundleError(f"{path}: {TOKENIZER} is damaged ({error}). {_ADVICE}") from error
+        raise BundleError(f"{path}: {TOKENIZER} is damaged ({error}). {ADVICE}") from error
     try:
         module = torch.jit.load(io.BytesIO(data), map_location=device).eval()
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BundleError(
             f"{path}: torch {torch.__version__} cannot read the network, which torch "
-            f"{metadata.torch_version} wrote ({reason}). {_ADVICE}"
+            f"{metadata.torch_version} wrote ({reason}). {ADVICE}"
         ) from error
     if device.type == "cuda":
         # TF32 keeps 10 bits: answers would differ from the CPU's in the third digit.
         torch.backends.cudnn.allow_tf32 = False
-    bundle = Bundle(metadata, tokenizer, module, _golden(parts[GOLDEN], path), device)
-    _replay(bundle, path)
+    bundle = Bundle(metadata, tokenizer, module, parts.golden, device)
+    _replay(bundle, path, tolerance)
     return bundle
 
 
-_ADVICE = "Take the file again from where it came, or make it again with `make train`."
-
-
-def _parts(data: bytes, path: Path) -> dict[str, bytes]:
-    """The extra files; every record's checksum is compared on the way.
-
-    torch returns an empty string for an extra file that is not there, so it is not asked.
-    """
-    found: dict[str, bytes] = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise BundleError(f"{path}: {damaged} is damaged (wrong checksum). {_ADVICE}")
-            for name in archive.namelist():
-                _, _, inner = name.partition("/")
-                if inner.startswith("extra/"):
-                    found[inner.removeprefix("extra/")] = archive.read(name)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise BundleError(
-            f"{path}: not a bundle, or cut short: expected a TorchScript archive, found "
-            f"{len(data):,} bytes that are none ({error}). {_ADVICE}"
-        ) from error
-    missing = [name for name in (METADATA, TOKENIZER, GOLDEN) if not found.get(name)]
-    if missing:
-        raise BundleError(
-            f"{path}: a TorchScript archive, but not a Manytone bundle: {', '.join(missing)} "
-            "missing. Only `python -m training` writes bundles."
-        )
-    return found
-
-
-def _metadata(data: bytes, path: Path) -> Metadata:
-    values = _from_json(data, METADATA, path)
-    version = values.get("format_version") if isinstance(values, dict) else None
-    if version != FORMAT_VERSION:
-        raise BundleError(
-            f"{path}: bundle format {version!r}, but this release reads format {FORMAT_VERSION}. "
-            "Update the service, or make the bundle again with this release's `make train`."
-        )
-    wanted = {field.name for field in fields(Metadata)}
-    if values.keys() != wanted:
-        odd = ", ".join(sorted(values.keys() ^ wanted))
-        raise BundleError(f"{path}: {METADATA} is not complete or has too much: {odd}. {_ADVICE}")
-    return Metadata(
-        **{**values, "labels": tuple(values["labels"]), "datasets": tuple(values["datasets"])}
-    )
-
-
-def _golden(data: bytes, path: Path) -> tuple[Golden, ...]:
-    try:
-        return tuple(
-            Golden(entry["text"], tuple(entry["ids"]), tuple(entry["probabilities"]))
-            for entry in _from_json(data, GOLDEN, path)
-        )
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"{path}: {GOLDEN} is damaged ({error!r}). {_ADVICE}") from error
-
-
-def _replay(bundle: Bundle, path: Path) -> None:
-    if not bundle.golden:
-        raise BundleError(f"{path}: {GOLDEN} holds no answer to check the network by. {_ADVICE}")
-    tolerance = GOLDEN_TOLERANCE[bundle.device.type]
+def _replay(bundle: Bundle, path: Path, tolerance: float) -> None:
     for golden in bundle.golden:
         ids = bundle.encode(golden.text).ids
         if tuple(ids) != golden.ids:
             raise BundleError(
                 f"{path}: the tokenizer reads {golden.text!r} as {ids}, in training it was "
                 f"{list(golden.ids)}: another version of sentencepiece, or a file put together "
-                f"from two. {_ADVICE}"
+                f"from two. {ADVICE}"
             )
-        found = bundle.probabilities([ids])[0]
+        try:
+            found = bundle.probabilities([ids])[0]
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise BundleError(
+                f"{path}: the network fails at {golden.text!r} ({reason}). {ADVICE}"
+            ) from error
         expected = np.asarray(golden.probabilities, dtype=np.float32)
         if found.shape != expected.shape or len(found) != len(bundle.metadata.labels):
             raise BundleError(
                 f"{path}: the network has {len(found)} outputs for {len(bundle.metadata.labels)} "
-                f"labels. {_ADVICE}"
+                f"labels. {ADVICE}"
             )
         # Written so that a NaN fails too.
         if not np.abs(found - expected).max() <= tolerance:
             raise BundleError(
                 f"{path}: the golden answer to {golden.text!r} is off: expected "
                 f"{expected.round(4).tolist()}, found {found.round(4).tolist()} on "
-                f"{bundle.device} with torch {torch.__version__}. {_ADVICE}"
+                f"{bundle.device} with torch {torch.__version__}. {ADVICE}"
             )
 
 
 def _to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode()
-
-
-def _from_json(data: bytes, part: str, path: Path) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError as error:
-        raise BundleError(f"{path}: {part} is not JSON ({error}). {_ADVICE}") from error
 
 
 def _without_source_paths(data: bytes) -> bytes:

@@ -6,7 +6,8 @@ import socket
 import sys
 from pathlib import Path
 
-from service.errors import SettingsError
+from service.archive import find_bundles, read_file, read_parts
+from service.errors import BundleError, SettingsError
 from service.settings import Settings, usable_cores
 
 try:
@@ -36,8 +37,23 @@ accesslog = None  # a line per request costs more than the request's JSON
 
 
 def on_starting(server):
-    """Refuse a port that is taken. With `reuse_port` each worker binds for itself: without this
-    they would retry for ever, and a second `make serve` would take half of the first's requests."""
+    """Say once, before there are workers, what would keep each of them from starting."""
+    refuse_bad_bundles()
+    refuse_taken_port()
+
+
+def refuse_bad_bundles():
+    # Without torch, in a moment. Whether the network answers as it did is for the workers to see.
+    try:
+        for path in find_bundles(settings.models_dir):
+            read_parts(read_file(path), path)
+    except BundleError as error:
+        sys.exit(f"manytone cannot start: {error}")
+
+
+def refuse_taken_port():
+    # With `reuse_port` each worker binds for itself: they would retry for ever, and a second
+    # `make serve` would take half of the first's requests.
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

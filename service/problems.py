@@ -7,29 +7,35 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from flask import Flask, Response, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from service.errors import InvalidFieldError, OverloadedError, RequestError
 
 log = logging.getLogger(__name__)
 
+# What is read and thrown away of a body that nobody wants. Over that the connection is closed.
+_UNREAD_BYTES = 64 << 20
+
 
 def register(app: Flask) -> None:
     """Turn whatever a route raises into a problem document."""
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ParseException, _malformed_body)
     app.register_error_handler(Exception, _bug)
 
 
 def _request_error(error: RequestError) -> Response:
     detail = str(error)
     if isinstance(error, InvalidFieldError):
-        errors = [{"pointer": error.pointer, "detail": detail}]
+        errors = [{"pointer": error.pointer, "detail": _shortened(detail)}]
         return _problem(error.status, error.code, detail, errors=errors)
     response = _problem(error.status, error.code, detail)
     if isinstance(error, OverloadedError):
@@ -51,19 +57,39 @@ def _http_error(error: HTTPException) -> Response:
     return response
 
 
+def _malformed_body(error: ParseException) -> Response:  # raised as gunicorn reads the body
+    return _problem(400, "bad-request", "The chunks of the body are malformed.")
+
+
 def _bug(error: Exception) -> Response:
     # The client learns that it is not to blame, and nothing else; the log has the traceback.
     log.exception("%s %s failed; please report this", request.method, request.path)
     return _problem(500, "internal", "The service failed; its log says why.")
 
 
+def _read_to_the_end() -> None:
+    """A client that is still sending would see a broken connection instead of the answer."""
+    if request.environ.get("wsgi.input_terminated"):
+        body = request.environ["wsgi.input"]
+        with suppress(OSError, ParseException):  # the client has gone, or its chunks are malformed
+            for _ in range(_UNREAD_BYTES >> 16):
+                if not body.read(1 << 16):
+                    break
+
+
+def _shortened(detail: str) -> str:
+    """A message may quote what it was sent, which may be a megabyte."""
+    return detail if len(detail) <= 500 else f"{detail[:499]}…"
+
+
 def _problem(status: int, code: str, detail: str, **more: Any) -> Response:
+    _read_to_the_end()
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": _shortened(detail),
         **more,
     }
     return Response(msgspec.json.encode(document), status, content_type="application/problem+json")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from service.archive import find_bundles
 from service.bundle import Bundle, load_bundle
 from service.errors import BundleError, InvalidFieldError, SettingsError
 
@@ -52,12 +53,7 @@ class Registry:
             BundleError: the folder has none, or one of them cannot be used.
             SettingsError: the machine has no such device.
         """
-        paths = sorted(folder.glob("*.pt")) if folder.is_dir() else []
-        if not paths:
-            raise BundleError(
-                f"{folder.absolute()}: no bundle (*.pt) in this folder. Set MODELS_DIR to the "
-                "folder that holds them, or make one with `make train`."
-            )
+        paths = find_bundles(folder)
         where = _torch_device(device)
         bundles = [load_bundle(path, where) for path in paths]
         for path, bundle in zip(paths, bundles, strict=True):

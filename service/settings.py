@@ -22,7 +22,7 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Settings:
     host: str = "127.0.0.1"  # this machine only; a container sets 0.0.0.0
-    port: int = 8000  # 0 lets the system choose
+    port: int = 8000
     workers: int = 1  # processes; `from_env` takes one per core, or one on a GPU
     threads: int = 128  # per worker; a waiting request costs one, and a waiting thread little
     device: str = "auto"  # auto, cpu, cuda, cuda:N
@@ -48,7 +48,7 @@ class Settings:
         whole = "a whole number of at least 1"
         return cls(
             host=read("HOST", cls.host, str, "an address"),
-            port=read("PORT", cls.port, _within(int, 0, 65_535), "a port from 0 to 65535"),
+            port=read("PORT", cls.port, _within(int, 1, 65_535), "a port from 1 to 65535"),
             workers=read("WORKERS", default_workers(device), _within(int, 1, 1_024), whole),
             threads=read("THREADS", cls.threads, _within(int, 8, 4_096), "8 to 4096"),
             device=device,
@@ -141,7 +141,7 @@ def _within(
 
 
 def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+    if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]?))?", text):
         raise ValueError(text)
     return text
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import torch
@@ -28,8 +29,8 @@ from training.train import Recipe, measure, require_one_task, train
 
 ENGLISH = ("imdb", "sst2", "amazon")
 
-# What ships; any other choice of data sets gets a name of its own, so that an experiment does not
-# write over a bundle that is served.
+# What ships; any other choice of data sets gets a name of its own. An experiment with the same
+# ones wants a --name or an --output, or else it takes the place of the bundle that is served.
 SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
 
 KNOBS = {"network": NetworkConfig, "text": TextConfig, "training": FitConfig}
@@ -41,22 +42,27 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit code is 0, 1 after an error, 130 after Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        if arguments[:1] == ["evaluate"]:
-            return _evaluate(_evaluate_parser().parse_args(arguments[1:]))
-        if arguments[:1] == ["card"]:
-            return _card(_card_parser().parse_args(arguments[1:]))
+        command, rest = (arguments[0] if arguments else ""), arguments[1:]
+        if command == "evaluate":
+            return _evaluate(_evaluate_parser().parse_args(rest))
+        if command == "card":
+            return _card(_card_parser().parse_args(rest))
         return _train(_train_parser().parse_args(arguments))
     except (TrainingError, BundleError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"error: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("\nstopped before the first checkpoint; nothing to resume", file=sys.stderr)
+        print("\nstopped", file=sys.stderr)
         return 130
 
 
 def _train(options: argparse.Namespace) -> int:
-    datasets = tuple(options.dataset)
-    language = require_one_task(datasets)[0].language
+    known = require_one_task(options.dataset)
+    datasets = tuple(dataset.name for dataset in known)
+    language = known[0].language
     name = options.name or SHIPPED.get(datasets, "-".join((*datasets, language)))
     recipe = Recipe(
         datasets=datasets,
@@ -67,6 +73,7 @@ def _train(options: argparse.Namespace) -> int:
         fit=_configured(FitConfig, options),
     )
     output = options.output or Path("models") / f"{name}.pt"
+    _require_writable(output)
     run = Run(options.runs / name)
     try:
         bundle = train(
@@ -78,13 +85,32 @@ def _train(options: argparse.Namespace) -> int:
             resume=options.resume,
             restart=options.restart,
         )
-    except Interrupted:
-        print(f"\nstopped; {run.folder} holds a checkpoint, --resume goes on", file=sys.stderr)
+    except (Interrupted, KeyboardInterrupt):
+        # Before the first checkpoint as well: a tokenizer and vectors that are done are kept.
+        print(f"\nstopped; --resume goes on from what is in {run.folder}", file=sys.stderr)
         return 130
     card = output.with_suffix(".md")
     write_card(card, bundle.metadata)
     log.info("wrote %s (%.1f MB) and %s", output, output.stat().st_size / 1e6, card)
     return 0
+
+
+def _require_writable(output: Path) -> None:
+    """Hours of training should not end at a folder that nobody may write to.
+
+    Raises:
+        TrainingError: the bundle could not be written.
+    """
+    folder = next(parent for parent in output.absolute().parents if parent.exists())
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrainingError(
+            f"{folder} cannot be written to ({error.strerror}): give another --output."
+        ) from error
+    if output.is_dir():
+        raise TrainingError(f"{output} is a folder: give the name of a file as --output.")
 
 
 def _evaluate(options: argparse.Namespace) -> int:

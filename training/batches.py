@@ -79,8 +79,11 @@ class BatchMaker:
 
     def _cost(self, example: Example, count: int, so_far: float) -> float:
         """torchtext's measure of a batch, full at `batch_tokens`: its tokens so far, a short text
-        counting as if it had its share, so that the number of texts has a limit too."""
-        return so_far + max(len(example.ids), self._batch_tokens / self._batch_texts)
+        counting as if it had its share, so that the number of texts has a limit too, and a text
+        that is longer than a batch as if it filled one (torchtext would hand out an empty batch
+        before it)."""
+        share = self._batch_tokens / self._batch_texts
+        return so_far + min(max(len(example.ids), share), self._batch_tokens)
 
 
 def _as_it_is(value: object) -> object:

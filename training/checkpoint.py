@@ -42,23 +42,24 @@ class Run:
             TrainingError: there is nothing to resume, it was another recipe, or an unfinished
                 run would be lost.
         """
-        text = json.dumps(recipe, indent=1, sort_keys=True, ensure_ascii=False)
+        text = _to_json(recipe)
         if resume:
             self._require_same(json.loads(text))
             return
         if self._checkpoint.exists() and not restart:
             raise TrainingError(
                 f"{self.folder} holds an unfinished run. Go on with it by --resume (RESUME=1 with "
-                "make), or start anew by --restart (RESTART=1)."
+                "make), or start anew by --restart (ARGS=--restart)."
             )
-        for name in ("checkpoint.pt", "tokenizer.model", "vectors.npy"):
+        for name in ("checkpoint.pt", "data.json", "tokenizer.model", "vectors.npy"):
             (self.folder / name).unlink(missing_ok=True)
         write_atomically(self._recipe, text.encode())
 
     def _require_same(self, recipe: dict[str, Any]) -> None:
         if not self._recipe.exists():
             raise TrainingError(f"{self.folder} holds no run to resume: start it without --resume.")
-        before = json.loads(self._recipe.read_text(encoding="utf-8"))
+        before = _flat(json.loads(self._recipe.read_text(encoding="utf-8")))
+        recipe = _flat(recipe)
         changed = sorted(
             f"{name} (was {before.get(name)!r}, now {recipe.get(name)!r})"
             for name in before.keys() | recipe.keys()
@@ -68,6 +69,22 @@ class Run:
             raise TrainingError(
                 f"{self.folder} is a run of another recipe; different are {'; '.join(changed)}. "
                 "Resume with the same options, or start anew by --restart."
+            )
+
+    def require_same_data(self, sources: Mapping[str, Any]) -> None:
+        """Keep the digests of what is read, or compare them with what was read before.
+
+        Raises:
+            TrainingError: a file has changed since the run began.
+        """
+        path = self.folder / "data.json"
+        text = _to_json(sources)
+        if not path.exists():
+            write_atomically(path, text.encode())
+        elif path.read_text(encoding="utf-8") != text:
+            raise TrainingError(
+                f"{self.folder} began on other data: what {path} lists has changed since. Bring "
+                "the files back, or start anew by --restart (ARGS=--restart)."
             )
 
     def tokenizer(self) -> Tokenizer | None:
@@ -106,6 +123,21 @@ class Run:
     def finish(self) -> None:
         """The bundle is written: there is nothing left to resume."""
         self._checkpoint.unlink(missing_ok=True)
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
+
+
+def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    >>> _flat({"name": "a", "fit": {"epochs": 4}})
+    {'name': 'a', 'epochs': 4}
+    """
+    flat: dict[str, Any] = {}
+    for name, value in recipe.items():
+        flat.update(value if isinstance(value, dict) else {name: value})
+    return flat
 
 
 class StopSignal:

@@ -82,7 +82,8 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         _at_least(self, 1, "epochs", "patience", "batch_tokens", "batch_texts")
-        _at_least(self, 0, "learning_rate", "clip_norm", "adversarial_norm")
+        _at_least(self, 1e-12, "learning_rate", "clip_norm")
+        _at_least(self, 0, "adversarial_norm")
         _at_least(self, 0, "threads", "seed")
         _share(self, "averaging")
 
@@ -106,9 +107,9 @@ def _check_choices(config: Any) -> None:
             )
 
 
-def _at_least(config: Any, low: int, *names: str) -> None:
+def _at_least(config: Any, low: float, *names: str) -> None:
     for name in names:
-        if getattr(config, name) < low:
+        if not getattr(config, name) >= low:  # written so that a NaN fails too
             raise TrainingError(f"{option(name)}={getattr(config, name)}: at least {low} expected.")
 
 

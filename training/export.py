@@ -26,7 +26,8 @@ GOLDEN_TEXTS = (
     "10/10 👍 would buy again!!!",
 )
 
-# How far the reloaded TorchScript may be from the network that was trained, in probability.
+# How far TorchScript may be from the network that was trained, in probability; `save_bundle` holds
+# the file that is read back to the same.
 PARITY = 1e-5
 
 

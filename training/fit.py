@@ -19,6 +19,7 @@ from tqdm import tqdm
 from training.batches import Batch, BatchMaker
 from training.checkpoint import Run, StopSignal
 from training.config import FitConfig
+from training.errors import TrainingError
 from training.model import SentimentNetwork
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,9 @@ class Fitter:
         run: Run,
         device: torch.device,
     ) -> None:
+        empty = [name for name, maker in validation.items() if len(maker) == 0]
+        if empty or len(train) == 0:
+            raise TrainingError(f"No text to {f'validate {empty[0]} on' if empty else 'train on'}.")
         self._network = network
         self._train = train
         self._validation = validation
@@ -87,6 +91,7 @@ class Fitter:
 
         Raises:
             Interrupted: after Ctrl-C or SIGTERM.
+            TrainingError: the loss is no longer a number.
         """
         self._restore()
         with StopSignal() as stop:
@@ -126,6 +131,12 @@ class Fitter:
             embedded = self._network.embedding(batch.ids)  # (T, N) -> (T, N, E)
             embedded.retain_grad()
             loss = self._loss(embedded, batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The loss became {value} at step {self._progress.steps + 1}. Take a smaller "
+                "--learning-rate or --clip-norm."
+            )
         loss.backward()
         if self._config.adversarial_norm > 0:
             push = self._adversarial_push(embedded.grad)
@@ -135,12 +146,6 @@ class Fitter:
         nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_norm)
         self._optimizer.step()
         self._follow()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the loss became {value} at step {self._progress.steps + 1}: "
-                "try a smaller --learning-rate or --clip-norm"
-            )
         return value
 
     def _loss(self, embedded: Tensor, batch: Batch) -> Tensor:

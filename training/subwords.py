@@ -65,7 +65,7 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
         except (RuntimeError, OSError) as error:
             raise TrainingError(
                 f"No tokenizer of {vocabulary_size:,} subwords can be made from this text: "
-                f"{error}. Take more text or a smaller --vocabulary-size."
+                f"{error}. Take more text or another --vocabulary-size."
             ) from error
     return Tokenizer(model.getvalue())
 

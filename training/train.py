@@ -76,6 +76,7 @@ def train(
     parts = {
         name: load_development(name, seed=recipe.fit.seed, store=store) for name in recipe.datasets
     }
+    run.require_same_data({name: [asdict(s) for s in part.sources] for name, part in parts.items()})
     examples = [example for part in parts.values() for example in part.train]
     tokenizer = _tokenizer(run, recipe, examples)
     network = SentimentNetwork(
@@ -145,12 +146,15 @@ def find(name: str) -> Dataset:
 
 
 def require_one_task(names: Sequence[str]) -> list[Dataset]:
-    """The data sets, of one language and the same labels.
+    """The data sets, of one language and the same labels, in the catalog's order: the order in
+    which they were named does not change a bundle.
 
     Raises:
         TrainingError: there is none, one stands twice, or they do not go together.
     """
-    known = [find(name) for name in names]
+    known = sorted(
+        (find(name) for name in names), key=lambda dataset: list(DATASETS).index(dataset.name)
+    )
     if not known or len(set(names)) < len(names):
         raise TrainingError(f"--dataset {' '.join(names)}: name each data set once, at least one.")
     if len({(dataset.language, dataset.labels) for dataset in known}) > 1:

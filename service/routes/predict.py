@@ -83,7 +83,11 @@ def _body() -> bytes:
             "Content-Type: application/json."
         )
     try:
-        return request.get_data(cache=False)
+        body = request.get_data(cache=False)
+        # Without a stated length werkzeug reads what is allowed, and says nothing of the rest.
+        if request.content_length is None and len(body) == request.max_content_length:
+            raise RequestEntityTooLarge
+        return body
     except RequestEntityTooLarge as error:
         raise BodyTooLargeError(
             f"The body is over {request.max_content_length:,} bytes (MAX_BODY_BYTES)."

@@ -1,0 +1,140 @@
+"""The folder of a run: what may be begun, what may be resumed, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.checkpoint import Run
+from training.config import FitConfig, NetworkConfig, TextConfig
+from training.errors import TrainingError
+from training.train import Recipe
+
+CPU = torch.device("cpu")
+
+
+def recipe(**fit: float) -> dict[str, object]:
+    return asdict(Recipe(("sst2",), "tiny", "1", NetworkConfig(), TextConfig(), FitConfig(**fit)))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "runs" / "tiny")
+
+
+@pytest.fixture
+def unfinished(run: Run) -> Run:
+    run.begin(recipe(), resume=False, restart=False)
+    run.save({"weights": torch.ones(3)})
+    return run
+
+
+def test_a_checkpoint_comes_back_as_it_was(unfinished):
+    unfinished.save({"weights": torch.arange(3.0), "progress": {"epoch": 2, "loss": 0.1}})
+    state = unfinished.load(CPU)
+    assert state["weights"].tolist() == [0.0, 1.0, 2.0]
+    assert state["progress"] == {"epoch": 2, "loss": 0.1}
+
+
+def test_there_is_none_before_the_first(run):
+    run.begin(recipe(), resume=False, restart=False)
+    assert run.load(CPU) is None
+
+
+def test_tokenizer_and_vectors_are_kept(run, tokenizer):
+    run.begin(recipe(), resume=False, restart=False)
+    assert run.tokenizer() is None
+    assert run.vectors() is None
+    vectors = np.arange(6, dtype=np.float32).reshape(2, 3)
+    run.keep_tokenizer(tokenizer)
+    run.keep_vectors(vectors)
+    assert run.tokenizer().model == tokenizer.model
+    np.testing.assert_array_equal(run.vectors(), vectors)
+    assert run.vectors().dtype == np.float32
+
+
+def test_the_same_recipe_may_be_resumed(unfinished):
+    unfinished.begin(recipe(), resume=True, restart=False)
+    assert unfinished.load(CPU) is not None
+
+
+def test_what_was_stopped_before_its_first_checkpoint_may_be_resumed(run, tokenizer):
+    run.begin(recipe(), resume=False, restart=False)
+    run.keep_tokenizer(tokenizer)
+    run.begin(recipe(), resume=True, restart=False)
+    assert run.tokenizer() is not None
+
+
+def test_nothing_cannot_be_resumed(run):
+    with pytest.raises(TrainingError, match=r"tiny holds no run to resume.*without --resume"):
+        run.begin(recipe(), resume=True, restart=False)
+
+
+def test_another_recipe_is_refused_and_the_difference_named(unfinished):
+    other = recipe(epochs=9) | {"datasets": ("imdb",)}
+    with pytest.raises(TrainingError) as refusal:
+        unfinished.begin(other, resume=True, restart=False)
+    message = str(refusal.value)
+    assert "datasets (was ['sst2'], now ['imdb']); epochs (was 4, now 9)" in message
+    assert "patience" not in message  # it is the same
+    assert "--restart" in message
+    assert unfinished.load(CPU) is not None
+
+
+def test_a_knob_that_an_older_release_did_not_have_is_a_difference(unfinished):
+    newer = recipe()
+    newer["fit"] = {**newer["fit"], "momentum": 0.5}
+    with pytest.raises(TrainingError, match=r"momentum \(was None, now 0.5\)"):
+        unfinished.begin(newer, resume=True, restart=False)
+
+
+def test_an_unfinished_run_is_not_lost_by_accident(unfinished):
+    with pytest.raises(TrainingError, match=r"unfinished run.*--resume.*--restart"):
+        unfinished.begin(recipe(), resume=False, restart=False)
+    assert unfinished.load(CPU) is not None
+
+
+def test_restart_throws_it_away(unfinished, tokenizer):
+    unfinished.keep_tokenizer(tokenizer)
+    unfinished.keep_vectors(np.zeros((2, 2), np.float32))
+    unfinished.begin(recipe(epochs=9), resume=False, restart=True)
+    assert unfinished.load(CPU) is None
+    assert unfinished.tokenizer() is None
+    assert unfinished.vectors() is None
+    unfinished.begin(recipe(epochs=9), resume=True, restart=False)
+
+
+def test_a_finished_run_may_be_begun_again(unfinished):
+    unfinished.finish()
+    unfinished.finish()  # twice does no harm
+    assert unfinished.load(CPU) is None
+    unfinished.begin(recipe(epochs=9), resume=False, restart=False)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda whole: b"", id="empty"),
+        pytest.param(lambda whole: whole[: len(whole) // 2], id="cut short"),
+        pytest.param(lambda whole: b"no checkpoint at all", id="something else"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(unfinished, damage):
+    path = unfinished.folder / "checkpoint.pt"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt is damaged.*--restart"):
+        unfinished.load(CPU)
+
+
+def test_a_checkpoint_cannot_run_code(unfinished):
+    class Evil:
+        def __reduce__(self):
+            return print, ("ran",)
+
+    unfinished.save({"evil": Evil()})
+    with pytest.raises(TrainingError, match="damaged"):
+        unfinished.load(CPU)

@@ -1,0 +1,138 @@
+"""The figures, against values worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from service.bundle import Bundle
+from training.errors import TrainingError
+from training.evaluate import calibration_error, evaluate, require_labels, score, table
+
+
+class Numbers:
+    """A tokenizer for texts of numbers: "90 1" is [90, 1]."""
+
+    def encode(self, text: str) -> list[int]:
+        return [int(number) for number in text.split()]
+
+
+class FirstNumber:
+    """A network that takes the first number as the percentage of the second class, and keeps
+    account of how many texts and tokens it was given at once."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, int]] = []
+
+    def __call__(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        self.shapes.append(tuple(ids.shape))
+        positive = ids[0].float() / 100
+        return torch.stack([1 - positive, positive], dim=1)
+
+
+@pytest.fixture
+def bundle(tiny_bundle) -> Bundle:
+    return replace(tiny_bundle, tokenizer=Numbers(), module=FirstNumber())
+
+
+# answers: positive (0.9), positive (0.8), blank, negative (0.6), negative (0.7)
+TEXTS = ["90", "80 1", " ", "40 1 1", "30"]
+LABELS = [1, 0, 0, 0, 1]
+FIGURES = {
+    "texts": 5,
+    "accuracy": 0.6,
+    "f1": 0.58333,  # of "negative" 2·2 / (2·2 + 1 + 1), of "positive" 2·1 / (2·1 + 1 + 1)
+    "calibration_error": 0.5,  # (0.1 + 0.8 + 0.5 + 0.4 + 0.7) / 5: each alone in its bin
+    "confusion": [[2, 1], [1, 1]],
+}
+
+
+def test_the_figures_are_those_worked_out_by_hand(bundle):
+    assert evaluate(bundle, TEXTS, LABELS) == FIGURES
+
+
+def test_a_class_that_is_never_answered_still_has_its_column(bundle):
+    assert evaluate(bundle, ["90", "80"], [1, 0])["confusion"] == [[0, 1], [0, 1]]
+
+
+def test_a_blank_text_makes_every_class_as_likely(bundle):
+    answers = score(bundle, ["", " \n", "90"])
+    np.testing.assert_allclose(answers, [[0.5, 0.5], [0.5, 0.5], [0.1, 0.9]], rtol=1e-6)
+    assert bundle.module.shapes == [(1, 1)]  # the network never sees a blank one
+
+
+def test_blank_texts_alone_are_answered_too(bundle):
+    np.testing.assert_array_equal(score(bundle, ["", ""]), np.full((2, 2), 0.5))
+
+
+def test_answers_come_in_the_order_of_the_texts(bundle):
+    percentages = [n * 37 % 101 for n in range(200)]
+    texts = [f"{p} " + "1 " * (n * 53 % 40) for n, p in enumerate(percentages)]
+    answers = score(bundle, texts, batch_texts=7)
+    assert answers.dtype == np.float32
+    np.testing.assert_allclose(answers[:, 1], np.array(percentages) / 100, atol=1e-6)
+
+
+def test_batches_stay_within_their_limits(bundle):
+    score(bundle, ["5 " * (n % 30 + 1) for n in range(100)], batch_texts=16, batch_tokens=100)
+    assert all(N <= 16 and (T * N <= 100 or N == 1) for T, N in bundle.module.shapes)
+    assert sum(N for _, N in bundle.module.shapes) == 100
+
+
+def test_a_text_longer_than_a_batch_is_read_alone(bundle):
+    score(bundle, ["5 " * 30, "5"], batch_tokens=10)
+    assert bundle.module.shapes == [(30, 1), (1, 1)]
+
+
+def two_classes(*positive: float) -> np.ndarray:
+    return np.array([[1 - p, p] for p in positive], dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("positive", "labels", "expected"),
+    [
+        pytest.param([0.75] * 4, [1, 1, 1, 0], 0.0, id="three of four at 0.75"),
+        pytest.param([0.75] * 4, [1, 1, 1, 1], 0.25, id="four of four at 0.75"),
+        pytest.param([0.75] * 4, [0, 0, 0, 0], 0.75, id="none of four at 0.75"),
+        pytest.param([0.25] * 4, [0, 0, 0, 1], 0.0, id="sure of the first class"),
+        pytest.param([1.0, 0.0], [1, 0], 0.0, id="certain and right"),
+        pytest.param([1.0, 0.0], [0, 1], 1.0, id="certain and wrong"),
+        # (3/4)·|2/3 - 0.9| + (1/4)·|1 - 0.65|
+        pytest.param([0.9, 0.9, 0.9, 0.65], [1, 1, 0, 1], 0.2625, id="two bins"),
+        # 0.89 and 0.92 share the bin from 13/15 to 14/15: |1/2 - 0.905|
+        pytest.param([0.89, 0.92], [1, 0], 0.405, id="one bin, two confidences"),
+    ],
+)
+def test_the_calibration_error_is_that_worked_out_by_hand(positive, labels, expected):
+    found = calibration_error(two_classes(*positive), np.array(labels))
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_answers_drawn_from_their_own_probabilities_are_calibrated():
+    chance = np.random.default_rng(1)
+    positive = chance.random(50_000)
+    labels = (chance.random(50_000) < positive).astype(np.int64)
+    assert calibration_error(two_classes(*positive), labels) < 0.01
+    assert calibration_error(two_classes(*positive**3), labels) > 0.05
+
+
+def test_a_bundle_of_other_labels_is_refused(bundle):
+    require_labels(bundle, "sst2", ["negative", "positive"])
+    with pytest.raises(TrainingError, match=r"negative, positive; data set tones has sad, glad"):
+        require_labels(bundle, "tones", ["sad", "glad"])
+
+
+def test_the_table_is_for_a_person():
+    assert table("toy", FIGURES, ["negative", "positive"]).splitlines() == [
+        "toy: 5 texts",
+        "  accuracy           60.00 %",
+        "  F1 (macro)         58.33 %",
+        "  calibration error  50.00 %",
+        "  confusion (a row is the right class, a column the answer):",
+        "           negative positive",
+        "  negative        2        1",
+        "  positive        1        1",
+    ]
