@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -77,4 +78,8 @@ def post_fork(server, worker):
 def post_worker_init(worker):
     """The worker is about to serve: tell it how to see that it is to stop."""
     worker.wsgi.extensions["draining"] = lambda: not worker.alive
+    # Ctrl-C as gracefully as SIGTERM. gthread's own handler shuts its thread pool down, which waits
+    # for ever for a lock when the signal comes while a request is handed to the pool.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, worker.handle_exit)
     worker.log.info("ready on http://%s", bind)
