@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 
-from training.batches import Batch, BatchMaker
+from training.batches import Batch, BatchMaker, ResampledBatches
 
 CPU = torch.device("cpu")
 PAD = 0
@@ -146,3 +146,17 @@ def test_without_a_seed_the_shortest_come_first(maker):
 def test_a_label_too_few_is_an_error():
     with pytest.raises(ValueError, match="shorter"):
         maker_of(labels=LABELS[1:])
+
+
+def test_resampled_batches_are_made_anew_for_each_seed():
+    seeds = []
+
+    def make(seed):
+        seeds.append(seed)
+        return maker_of()
+
+    resampled = ResampledBatches(len(LABELS), make)
+    assert len(resampled) == len(LABELS)
+    assert places(resampled.epoch(7, CPU)) == places(maker_of().epoch(7, CPU))
+    assert places(resampled.epoch(8, CPU)) == places(maker_of().epoch(8, CPU))
+    assert seeds == [7, 8]

@@ -8,10 +8,11 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+import sentencepiece
 
 from service.tokenizer import Tokenizer
 from training.errors import TrainingError
-from training.subwords import normalisation_rules, train_tokenizer
+from training.subwords import normalisation_rules, sampled, train_tokenizer
 
 # Of our own; what is made of them does not matter, only that there is enough.
 TEXTS = [
@@ -151,3 +152,30 @@ def test_the_working_directory_is_as_before(tmp_path, monkeypatch, size):
         assert size == 20_000
     assert Path.cwd() == tmp_path
     assert list(tmp_path.iterdir()) == []
+
+
+# --- Sampling ---------------------------------------------------------------------------------
+
+
+def test_sampled_subwords_spell_the_same_text(tokenizer):
+    ids = sampled(TEXTS, tokenizer, alpha=0.2, seed=1)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model)
+    assert processor.decode(ids) == processor.decode([tokenizer.encode(s) for s in TEXTS])
+
+
+def test_the_same_seed_draws_the_same_subwords(tokenizer):
+    first, again, other = (
+        sampled(TEXTS, tokenizer, alpha=0.2, seed=seed) for seed in (3, 3, 2**40 + 4)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_a_low_alpha_is_wilder_than_a_high_one(tokenizer):
+    usual = [tokenizer.encode(sentence) for sentence in TEXTS]
+
+    def unusual(alpha):
+        drawn = sampled(TEXTS * 20, tokenizer, alpha=alpha, seed=1)
+        return sum(a != b for a, b in zip(drawn, usual * 20, strict=True))
+
+    assert unusual(0.1) > unusual(5.0)

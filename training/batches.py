@@ -7,8 +7,9 @@ function of the seed and the number of the epoch: whoever resumes skips the batc
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,6 +22,16 @@ class Batch:
     lengths: Tensor  # (N,) int64
     labels: Tensor  # (N,) int64
     places: Tensor  # (N,) int64: where each text stands in the list that was handed in
+
+
+class Batches(Protocol):
+    """What training reads."""
+
+    def __len__(self) -> int:
+        """How many texts there are."""
+
+    def epoch(self, seed: int | None, device: torch.device) -> Iterator[Batch]:
+        """All texts once: shuffled by `seed`, or from the shortest to the longest without one."""
 
 
 class BatchMaker:
@@ -57,11 +68,9 @@ class BatchMaker:
         self._batch_texts = batch_texts
 
     def __len__(self) -> int:
-        """How many texts there are."""
         return len(self._dataset)
 
     def epoch(self, seed: int | None, device: torch.device) -> Iterator[Batch]:
-        """All texts once: shuffled by `seed`, or from the shortest to the longest without one."""
         iterator = BucketIterator(
             self._dataset,
             batch_size=self._batch_tokens,
@@ -84,6 +93,25 @@ class BatchMaker:
         before it)."""
         share = self._batch_tokens / self._batch_texts
         return so_far + min(max(len(example.ids), share), self._batch_tokens)
+
+
+class ResampledBatches:
+    """Texts that are split into subwords anew at each epoch.
+
+    Args:
+        texts: how many there are.
+        make: the batches for a seed; the same seed gives the same ones.
+    """
+
+    def __init__(self, texts: int, make: Callable[[int], BatchMaker]) -> None:
+        self._texts = texts
+        self._make = make
+
+    def __len__(self) -> int:
+        return self._texts
+
+    def epoch(self, seed: int | None, device: torch.device) -> Iterator[Batch]:
+        return self._make(seed or 0).epoch(seed, device)
 
 
 def _as_it_is(value: object) -> object:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training.batches import Batch, BatchMaker
+from training.batches import Batch, Batches
 from training.checkpoint import Run, StopSignal
 from training.config import FitConfig
 from training.errors import TrainingError
@@ -58,8 +58,8 @@ class Fitter:
     def __init__(
         self,
         network: SentimentNetwork,
-        train: BatchMaker,
-        validation: Mapping[str, BatchMaker],
+        train: Batches,
+        validation: Mapping[str, Batches],
         config: FitConfig,
         run: Run,
         device: torch.device,

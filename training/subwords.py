@@ -70,6 +70,24 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
     return Tokenizer(model.getvalue())
 
 
+def sampled(
+    texts: Iterable[str], tokenizer: Tokenizer, *, alpha: float, seed: int
+) -> list[list[int]]:
+    """Token ids of each text, with subwords drawn from all the ways to split it: the network sees
+    rare and broken words in parts that it knows (Kudo 2018, https://arxiv.org/abs/1804.10959).
+
+    Args:
+        alpha: how likely the likeliest split is: towards 0 all are alike, 1 nearly always takes
+            the one that serving takes.
+        seed: the same gives the same ids.
+    """
+    sentencepiece.set_random_generator_seed(seed % 2**32)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model)
+    return [
+        processor.encode(text, enable_sampling=True, nbest_size=-1, alpha=alpha) for text in texts
+    ]
+
+
 def normalisation_rules() -> str:
     r"""The normaliser as sentencepiece's table: code points, a tab, code points, in hex.
 

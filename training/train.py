@@ -14,7 +14,7 @@ import torch
 
 from service.bundle import Bundle, Metadata, save_bundle
 from service.tokenizer import Tokenizer
-from training.batches import BatchMaker
+from training.batches import Batches, BatchMaker, ResampledBatches
 from training.calibrate import temperature
 from training.checkpoint import Run
 from training.config import FitConfig, NetworkConfig, TextConfig
@@ -32,7 +32,7 @@ from training.evaluate import evaluate, require_labels, table
 from training.export import git_commit, make_bundle
 from training.fit import Fitter
 from training.model import SentimentNetwork
-from training.subwords import train_tokenizer
+from training.subwords import sampled, train_tokenizer
 from training.vectors import train_vectors
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def train(
     _begin_from_vectors(network, run, recipe, tokenizer, parts)
     fitter = Fitter(
         network.to(device),
-        _batches(examples, tokenizer, recipe, recipe.text.train_tokens),
+        _train_batches(examples, tokenizer, recipe),
         {
             name: _batches(part.validation, tokenizer, recipe, recipe.text.max_tokens)
             for name, part in parts.items()
@@ -210,15 +210,39 @@ def _begin_from_vectors(
         network.embedding.weight.copy_(torch.from_numpy(vectors))
 
 
+def _train_batches(examples: list[Example], tokenizer: Tokenizer, recipe: Recipe) -> Batches:
+    readable = [example for example in examples if tokenizer.encode(example.text)]
+    if len(readable) < len(examples):
+        log.info("%d texts without a token are left out", len(examples) - len(readable))
+    alpha = recipe.text.subword_sampling
+    if alpha == 0:
+        return _batches(readable, tokenizer, recipe, recipe.text.train_tokens)
+
+    def make(seed: int) -> BatchMaker:
+        texts = (example.text for example in readable)
+        sequences = sampled(texts, tokenizer, alpha=alpha, seed=seed)
+        return _batch_maker(readable, sequences, tokenizer, recipe, recipe.text.train_tokens)
+
+    return ResampledBatches(len(readable), make)
+
+
 def _batches(
     examples: list[Example], tokenizer: Tokenizer, recipe: Recipe, max_tokens: int
 ) -> BatchMaker:
-    sequences = [tokenizer.encode(example.text)[:max_tokens] for example in examples]
+    sequences = [tokenizer.encode(example.text) for example in examples]
+    return _batch_maker(examples, sequences, tokenizer, recipe, max_tokens)
+
+
+def _batch_maker(
+    examples: list[Example],
+    sequences: list[list[int]],
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    max_tokens: int,
+) -> BatchMaker:
     kept = [n for n, ids in enumerate(sequences) if ids]
-    if len(kept) < len(examples):
-        log.info("%d texts without a token are left out", len(examples) - len(kept))
     return BatchMaker(
-        [sequences[n] for n in kept],
+        [sequences[n][:max_tokens] for n in kept],
         [examples[n].label for n in kept],
         pad_id=tokenizer.pad_id,
         batch_tokens=recipe.fit.batch_tokens,
