@@ -1,0 +1,181 @@
+"""The bundles that ship: what they were measured at, and what they answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from service.app import create_app
+from service.bundle import Bundle, load_bundle
+from service.settings import Settings
+from training.datasets import Store, load_test
+
+MODELS = Path(__file__).parent.parent / "models"
+NAMES = ("reviews-en", "reviews-ko")
+MEGABYTES = 12
+
+# Of our own, as reviewers write.
+SENTENCES = {
+    "reviews-en": [
+        "Good.",
+        "The kettle boils fast, but the lid broke off in the second week.",
+        "I wouldn't say it is bad; I wouldn't watch it again either.",
+        "Two hours that feel like four!!!",
+        "The band was late, the sound was thin, and still it was a night to remember 😀",
+        "Don't buy this book for its plot: buy it for its people.",
+        "Nobody answered the phone, nobody answered my letters, and the lamp is still broken.",
+        "Her best role yet, in a story that asks little of her.",
+    ],
+    "reviews-ko": [
+        "좋아요",
+        "배우들의 연기는 훌륭했지만 이야기가 너무 길고 지루했다",
+        "기대 안 하고 봤는데 울다가 나왔습니다 ㅠㅠ",
+        "ㅋㅋㅋ 이걸 영화라고 만들었나",
+        "음악도 좋고 화면도 아름다워서 또 보고 싶어요!",
+        "OST만 좋음. 나머지는 별로였어요...",
+        "가족과 함께 보기 좋은 따뜻한 영화 👍",
+        "두 시간이 네 시간처럼 느껴졌다",
+    ],
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """As in the service, which sets it for its process too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def bundle(request) -> Bundle:
+    path = MODELS / f"{request.param}.pt"
+    if not path.is_file():
+        pytest.fail(f"{path} does not ship: `make train` makes it")
+    return load_bundle(path)  # replays its golden answers
+
+
+def in_batches(bundle: Bundle, sequences: list[list[int]], size: int) -> np.ndarray:
+    """In batches of `size` as they come, short beside long; as one pass for each batch."""
+    parts = [
+        bundle.probabilities(sequences[begin : begin + size])
+        for begin in range(0, len(sequences), size)
+    ]
+    return np.concatenate(parts)
+
+
+def test_it_is_small_enough_to_ship(bundle):
+    size = (MODELS / f"{bundle.metadata.name}.pt").stat().st_size
+    assert size <= MEGABYTES * 1_000_000
+
+
+def test_it_has_golden_answers(bundle):
+    assert len(bundle.golden) >= 8
+    for golden in bundle.golden:
+        answer = bundle.answer(golden.text)
+        assert answer.ids == golden.ids
+        assert answer.probabilities == pytest.approx(golden.probabilities, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "texts", "accuracy"),
+    [
+        pytest.param("reviews-en", "imdb", 25_000, 0.90, id="imdb"),
+        pytest.param("reviews-en", "sst2", 872, 0.83, id="sst2"),
+        pytest.param("reviews-en", "amazon", 1_500, 0.86, id="amazon"),
+        pytest.param("reviews-ko", "nsmc", 10_000, 0.875, id="nsmc"),
+    ],
+)
+def test_it_was_measured_good_enough(name, dataset, texts, accuracy):
+    figures = load_bundle(MODELS / f"{name}.pt").metadata.figures[dataset]
+    assert figures["texts"] >= texts
+    assert figures["accuracy"] >= accuracy
+    confusion = np.array(figures["confusion"])
+    assert confusion.sum() == figures["texts"]
+    assert confusion.trace() / confusion.sum() == pytest.approx(figures["accuracy"], abs=1e-5)
+
+
+def test_its_card_states_its_figures(bundle):
+    card = (MODELS / f"{bundle.metadata.name}.md").read_text(encoding="utf-8")
+    for dataset, figures in bundle.metadata.figures.items():
+        assert f"{100 * figures['accuracy']:.2f}" in card, dataset
+
+
+def test_the_readme_states_its_figures(bundle):
+    readme = (MODELS.parent / "README.md").read_text(encoding="utf-8")
+    for dataset, figures in bundle.metadata.figures.items():
+        percent = (figures["accuracy"], figures["f1"], figures["calibration_error"])
+        row = f"| {dataset}, {figures['texts']:,} texts | " + " | ".join(
+            f"{100 * value:.2f} %" for value in percent
+        )
+        assert row in readme
+
+
+@pytest.fixture(scope="module")
+def client():
+    return create_app(Settings(models_dir=MODELS, device="cpu")).test_client()
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "model"),
+    [
+        pytest.param("This is not good at all.", "negative", "reviews-en", id="not good"),
+        pytest.param("One of the best films I have seen.", "positive", "reviews-en", id="the best"),
+        pytest.param("정말 재미있어요, 강력 추천합니다", "positive", "reviews-ko", id="재미있어요"),
+        pytest.param("시간이 아깝다. 최악의 영화", "negative", "reviews-ko", id="최악"),
+    ],
+)
+def test_the_service_answers_right(client, text, label, model):
+    answer = client.post("/predict", json={"text": text}).get_json()
+    assert (answer["label"], answer["model"]) == (label, model)
+    assert answer["score"] > 0.5
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_the_readme_shows_the_real_answer(client, readme):
+    text = (MODELS.parent / readme).read_text(encoding="utf-8")
+    asked = json.loads(re.search(r"-d '(\{.*?\})'", text)[1])
+    shown = json.loads(re.search(r"```json\n(\{.*?\})\n```", text, re.DOTALL)[1])
+    answer = client.post("/predict", json=asked).get_json()
+    # The last digits are the CPU's.
+    assert answer.pop("scores") == pytest.approx(shown.pop("scores"), abs=1e-4)
+    assert answer.pop("score") == pytest.approx(shown.pop("score"), abs=1e-4)
+    assert answer == shown
+
+
+def test_a_batch_answers_as_one_text_does(bundle):
+    sentences = SENTENCES[bundle.metadata.name]
+    # 200 texts of 1 to 98 sentences, most of them short, long beside short.
+    texts = [
+        " ".join(islice(cycle(sentences[n % 8 :] + sentences[: n % 8]), 1 + (n % 20) ** 3 // 70))
+        for n in range(200)
+    ]
+    sequences = [bundle.encode(text).ids for text in texts]
+    assert max(map(len, sequences)) > 500
+    alone = in_batches(bundle, sequences, 1)
+    np.testing.assert_allclose(in_batches(bundle, sequences, 32), alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.mirror
+@pytest.mark.skipif(
+    not os.environ.get("DATASET_MIRROR"), reason="needs real reviews: set DATASET_MIRROR"
+)
+def test_a_batch_of_real_reviews_answers_as_one_does(bundle):
+    dataset = {"en": "imdb", "ko": "nsmc"}[bundle.metadata.language]
+    reviews = load_test(dataset, store=Store.from_env(os.environ))
+    # A thousand of all lengths: every n-th by length, in an order that mixes them.
+    by_length = sorted((review.text for review in reviews), key=len)
+    texts = [by_length[n * 389 % 1_000 * (len(by_length) - 1) // 999] for n in range(1_000)]
+    sequences = [ids for text in texts if (ids := bundle.encode(text).ids)]
+    alone = in_batches(bundle, sequences, 1)
+    for size in (8, 64):
+        np.testing.assert_allclose(in_batches(bundle, sequences, size), alone, rtol=0, atol=1e-5)
