@@ -37,17 +37,10 @@ def blueprint(predictor: Predictor, settings: Settings) -> Blueprint:
     def predict() -> Response:
         asked = parse(_body())
         if isinstance(asked.text, str):
-            _check(asked.text, "/text", settings)
+            _check_text(asked.text, "/text", settings)
             return _json(predictor.predict([asked.text], asked.model)[0])
         assert isinstance(asked.texts, list)  # parse() took one of the two
-        if len(asked.texts) > settings.max_texts:
-            raise InvalidFieldError(
-                f"{len(asked.texts):,} texts; a request may hold {settings.max_texts:,} "
-                "(MAX_TEXTS). Send them in parts.",
-                "/texts",
-            )
-        for place, text in enumerate(asked.texts):
-            _check(text, f"/texts/{place}", settings)
+        _check_texts(asked.texts, settings)
         return _json(PredictResponse(predictor.predict(asked.texts, asked.model)))
 
     return routes
@@ -94,7 +87,18 @@ def _body() -> bytes:
         ) from error
 
 
-def _check(text: str, pointer: str, settings: Settings) -> None:
+def _check_texts(texts: list[str], settings: Settings) -> None:
+    if len(texts) > settings.max_texts:
+        raise InvalidFieldError(
+            f"{len(texts):,} texts; a request may hold {settings.max_texts:,} (MAX_TEXTS). Send "
+            "them in parts.",
+            "/texts",
+        )
+    for place, text in enumerate(texts):
+        _check_text(text, f"/texts/{place}", settings)
+
+
+def _check_text(text: str, pointer: str, settings: Settings) -> None:
     if len(text) > settings.max_characters:
         raise InvalidFieldError(
             f"{len(text):,} characters; a text may have {settings.max_characters:,} "
