@@ -30,7 +30,7 @@ from training.datasets import (
 from training.errors import DataError, TrainingError
 from training.evaluate import evaluate, require_labels, table
 from training.export import git_commit, make_bundle
-from training.fit import Fitter
+from training.fit import Fitter, Progress
 from training.model import SentimentNetwork
 from training.subwords import sampled, train_tokenizer
 from training.vectors import train_vectors
@@ -101,7 +101,25 @@ def train(
     progress = fitter.fit()
 
     degree = temperature(fitter.validation_logits())
-    metadata = Metadata(
+    metadata = _metadata(recipe, parts, tokenizer, progress, degree)
+    bundle = make_bundle(network, degree, tokenizer, metadata)
+    figures = {name: measure(bundle, name, store) for name in recipe.datasets}
+    bundle = replace(bundle, metadata=replace(metadata, figures=figures))
+    save_bundle(output, bundle)
+    run.finish()
+    return bundle
+
+
+def _metadata(
+    recipe: Recipe,
+    parts: dict[str, Development],
+    tokenizer: Tokenizer,
+    progress: Progress,
+    degree: float,
+) -> Metadata:
+    """All but the figures, which are still to be measured."""
+    known = [find(name) for name in recipe.datasets]
+    return Metadata(
         name=recipe.name,
         version=recipe.version,
         language=known[0].language,
@@ -122,12 +140,6 @@ def train(
         torch_version=torch.__version__,
         git_commit=git_commit(),
     )
-    bundle = make_bundle(network, degree, tokenizer, metadata)
-    figures = {name: measure(bundle, name, store) for name in recipe.datasets}
-    bundle = replace(bundle, metadata=replace(metadata, figures=figures))
-    save_bundle(output, bundle)
-    run.finish()
-    return bundle
 
 
 def measure(bundle: Bundle, dataset: str, store: Store) -> dict[str, Any]:
