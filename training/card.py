@@ -7,10 +7,12 @@ Every figure comes out of the bundle's metadata, so that the card cannot say som
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from service.bundle import Metadata, write_atomically
+from training.config import FitConfig, NetworkConfig, TextConfig, option
 from training.datasets import DATASETS
 
 _LANGUAGES = {"en": "English", "ko": "Korean"}
@@ -129,10 +131,16 @@ def card(metadata: Metadata) -> str:
 
 
 def command(metadata: Metadata) -> str:
-    """The command that makes this bundle again, less what is the default."""
+    """The command that makes this bundle again: every knob that is not at its default."""
     names = " ".join(entry["name"] for entry in metadata.datasets)
-    threads = metadata.hyper_parameters.get("threads", 0)
-    return f'make train DATASET="{names}"' + (f' ARGS="--threads {threads}"' if threads else "")
+    used = metadata.hyper_parameters
+    turned = [
+        f"{option(knob.name)} {used[knob.name]}"
+        for config in (NetworkConfig, TextConfig, FitConfig)
+        for knob in fields(config)
+        if used.get(knob.name, knob.default) != knob.default
+    ]
+    return f'make train DATASET="{names}"' + (f' ARGS="{" ".join(turned)}"' if turned else "")
 
 
 def _confusions(metadata: Metadata) -> list[str]:

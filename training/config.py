@@ -65,7 +65,7 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class FitConfig:
-    epochs: int = knob(3, "passes over the training part, at most")
+    epochs: int = knob(5, "passes over the training part, at most")
     patience: int = knob(2, "epochs without a better validation accuracy before it stops")
     batch_tokens: int = knob(10_000, "tokens of a step")
     batch_texts: int = knob(128, "texts of a step, at most; keeps short texts from ruling a step")

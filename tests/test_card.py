@@ -1,0 +1,73 @@
+"""The model card says what the bundle says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from training.card import card, command, write_card
+from training.config import FitConfig, NetworkConfig, TextConfig
+
+
+@pytest.fixture
+def metadata(tiny_bundle):
+    knobs = asdict(NetworkConfig()) | asdict(TextConfig()) | asdict(FitConfig())
+    return replace(
+        tiny_bundle.metadata,
+        datasets=(
+            {
+                "name": "sst2",
+                "title": "A treebank",
+                "licence": "none",
+                "citation": "Somebody: Something. 2013.",
+                "files": [{"file": "SST-2.zip", "sha256": "ab" * 32}],
+                "train": 12_345,
+                "validation": 678,
+                "unlabelled": 0,
+            },
+        ),
+        figures={
+            "sst2": {
+                "texts": 872,
+                "accuracy": 0.91234,
+                "f1": 0.90004,
+                "calibration_error": 0.01239,
+                "confusion": [[400, 28], [48, 396]],
+            }
+        },
+        hyper_parameters=knobs | {"temperature": 1.23456, "validation": {"sst2": 0.87654}},
+    )
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        pytest.param("| sst2 | 872 | 91.23 % | 90.00 % | 1.24 % |", id="figures"),
+        pytest.param("| **positive** | 48 | 396 |", id="confusion matrix"),
+        pytest.param("| sst2: A treebank | 12,345 | 678 | 0 | none |", id="data"),
+        pytest.param(f"`SST-2.zip` (SHA-256 `{'ab' * 32}`)", id="digest"),
+        pytest.param("| temperature | 1.235 |", id="recipe"),
+        pytest.param("sst2 87.65 %.", id="validation accuracy"),
+        pytest.param("evaluate models/tiny-en.pt --dataset sst2", id="how to measure again"),
+        pytest.param("It knows negative and positive", id="limits"),
+    ],
+)
+def test_it_states(metadata, expected):
+    assert expected in card(metadata)
+
+
+def test_the_command_is_short_for_the_default_recipe(metadata):
+    assert command(metadata) == 'make train DATASET="sst2"'
+
+
+def test_the_command_names_every_knob_that_was_turned(metadata):
+    knobs = {**metadata.hyper_parameters, "cell": "gru", "threads": 1, "seed": 7}
+    turned = replace(metadata, hyper_parameters=knobs)
+    assert command(turned) == 'make train DATASET="sst2" ARGS="--cell gru --threads 1 --seed 7"'
+
+
+def test_it_is_written_whole(metadata, tmp_path):
+    write_card(tmp_path / "tiny-en.md", metadata)
+    assert (tmp_path / "tiny-en.md").read_text(encoding="utf-8") == card(metadata)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny-en.md"]
