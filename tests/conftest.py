@@ -14,9 +14,6 @@ from training.export import make_bundle
 from training.model import SentimentNetwork
 from training.subwords import train_tokenizer
 
-# Tiny networks gain nothing from a second thread, and on a busy machine they wait for it.
-torch.set_num_threads(1)
-
 SENTENCES = [
     "The film was good, and the music was even better.",
     "A bad story, badly told; I left before the end.",
@@ -29,6 +26,15 @@ SENTENCES = [
     "재미있어요! 또 보고 싶다 ㅋㅋㅋ",
     "돈이 아깝다 ㅠㅠ 다시는 안 본다",
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Tiny networks gain nothing from a second thread, and on a busy machine they wait for it.
+
+    Set before each test, since `create_app` sets what its settings say.
+    """
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
@@ -23,15 +22,6 @@ CELLS = ("lstm", "gru", "rnn")
 LETTERS = "helo"
 PAD = 0
 LENGTHS = [5, 1, 9, 3, 9, 2]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """On so small a network a second thread costs time, on a busy machine a lot of it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def one_hot(words: list[str]) -> Tensor:

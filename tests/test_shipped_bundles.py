@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from service.app import create_app
 from service.bundle import Bundle, load_bundle
@@ -45,15 +43,6 @@ SENTENCES = {
         "두 시간이 네 시간처럼 느껴졌다",
     ],
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """As in the service, which sets it for its process too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module", params=NAMES)
