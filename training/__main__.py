@@ -1,5 +1,5 @@
-"""The command line: `python -m training` trains a bundle, `evaluate` measures one, `card` writes
-its model card.
+"""The command line: `python -m training` trains a bundle, `evaluate` measures one, `behave` shows
+where it fails, `card` writes its model card.
 
 Parse the arguments, call the steps, say errors in one line.
 """
@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from service.bundle import BundleError, load_bundle
+from training.behave import behave, report
 from training.card import write_card
 from training.checkpoint import Run
 from training.config import FitConfig, NetworkConfig, TextConfig, option
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
         command, rest = (arguments[0] if arguments else ""), arguments[1:]
         if command == "evaluate":
             return _evaluate(_evaluate_parser().parse_args(rest))
+        if command == "behave":
+            return _behave(_behave_parser().parse_args(rest))
         if command == "card":
             return _card(_card_parser().parse_args(rest))
         return _train(_train_parser().parse_args(arguments))
@@ -121,6 +124,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _behave(options: argparse.Namespace) -> int:
+    findings = behave(load_bundle(options.bundle, _device(options.device)))
+    print(report(findings, examples=options.examples))
+    return 0
+
+
 def _card(options: argparse.Namespace) -> int:
     for path in options.bundle:
         card = path.with_suffix(".md")
@@ -133,8 +142,8 @@ def _train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description="Train a sentiment bundle on public reviews.",
-        epilog="Other commands: evaluate BUNDLE --dataset NAME measures a bundle; card BUNDLE "
-        "writes its model card. Each has its own --help.",
+        epilog="Other commands: evaluate BUNDLE --dataset NAME measures a bundle; behave BUNDLE "
+        "shows where it fails; card BUNDLE writes its model card. Each has its own --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -172,6 +181,18 @@ def _evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("bundle", type=Path, help="such as models/reviews-en.pt")
     parser.add_argument("--dataset", nargs="+", required=True, metavar="NAME",
                         help=", ".join(DATASETS))  # fmt: skip
+    _add_device(parser)
+    return parser
+
+
+def _behave_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training behave",
+        description="How often a bundle fails at negation, contrast, questions, typos, and at "
+        "leaving groups of people out of it; after CheckList (Ribeiro et al. 2020).",
+    )
+    parser.add_argument("bundle", type=Path, help="such as models/reviews-en.pt")
+    parser.add_argument("--examples", type=int, default=2, help="failures to show of each")
     _add_device(parser)
     return parser
 

@@ -1,0 +1,74 @@
+"""The behaviour suite: how often a bundle fails at each thing it has to be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from service.bundle import Bundle
+from training.behaviours import BY_LANGUAGE, Capability
+from training.errors import TrainingError
+from training.evaluate import score
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one capability."""
+
+    capability: Capability
+    failures: tuple[tuple[tuple[str, float], ...], ...]  # per failed case: text, P(positive)
+
+    @property
+    def rate(self) -> float:
+        """Share of the cases that failed, 0 to 1."""
+        return len(self.failures) / len(self.capability.cases)
+
+
+def behave(bundle: Bundle) -> list[Finding]:
+    """Run the suite of the bundle's language.
+
+    Raises:
+        TrainingError: there is none for its language, or the bundle does not tell positive from
+            negative.
+    """
+    capabilities = _suite(bundle)
+    column = bundle.metadata.labels.index("positive")
+    texts = [text for c in capabilities for case in c.cases for text in case.texts]
+    positive = iter(score(bundle, texts)[:, column].tolist())
+    return [_finding(capability, positive) for capability in capabilities]
+
+
+def report(findings: Sequence[Finding], *, examples: int) -> str:
+    """A line per capability, and some of what failed."""
+    width = max(len(finding.capability.name) for finding in findings)
+    lines = [f"{'capability':<{width}}  cases  failures"]
+    for finding in findings:
+        cases = len(finding.capability.cases)
+        lines.append(f"{finding.capability.name:<{width}}  {cases:>5}  {100 * finding.rate:6.1f} %")
+        for failure in finding.failures[:examples]:
+            lines.append("    " + " | ".join(f"{text} ({value:.2f})" for text, value in failure))
+    return "\n".join(lines)
+
+
+def _suite(bundle: Bundle) -> tuple[Capability, ...]:
+    language, labels = bundle.metadata.language, bundle.metadata.labels
+    if language not in BY_LANGUAGE:
+        raise TrainingError(
+            f"{bundle.metadata.name} reads {language!r}; there are behaviour suites for "
+            f"{', '.join(BY_LANGUAGE)}."
+        )
+    if set(labels) != {"negative", "positive"}:
+        raise TrainingError(
+            f"{bundle.metadata.name} answers {', '.join(labels)}; the behaviour suites ask for "
+            "negative and positive."
+        )
+    return BY_LANGUAGE[language]
+
+
+def _finding(capability: Capability, positive: Iterator[float]) -> Finding:
+    failures = []
+    for case in capability.cases:
+        scores = [next(positive) for _ in case.texts]
+        if not case.passes(scores):
+            failures.append(tuple(zip(case.texts, scores, strict=True)))
+    return Finding(capability, tuple(failures))
