@@ -22,6 +22,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -141,7 +142,7 @@ def save_bundle(path: Path, bundle: Bundle) -> None:
             GOLDEN: _to_json([asdict(golden) for golden in bundle.golden]),
         },
     )
-    data = _without_source_paths(buffer.getvalue())
+    data = _reproducible(buffer.getvalue())
     _load(data, path, torch.device("cpu"), WRITTEN_TOLERANCE)
     write_atomically(path, data)
 
@@ -216,18 +217,33 @@ def _to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode()
 
 
-def _without_source_paths(data: bytes) -> bytes:
-    """The archive without torch's debug records, which hold paths of the machine it was made on.
+def _reproducible(data: bytes) -> bytes:
+    """The archive less what differs from one machine or process to the next.
 
-    They only serve to print Python source lines in a traceback; torch reads the rest without them.
+    - Debug records hold paths of the machine it was made on. They only serve to print Python
+      source lines in a traceback; torch reads the rest without them.
+    - Each class lists its constants in the order of a set of names, which Python draws anew for
+      each process.
+    - The serialisation id is a digest over all that.
     """
-    slim = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as full, zipfile.ZipFile(slim, "w") as archive:
+    plain = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as full, zipfile.ZipFile(plain, "w") as archive:
         for record in full.infolist():
-            if not record.filename.endswith(".debug_pkl"):
-                # A fresh entry has a fixed date, so the same bundle gives the same bytes.
-                archive.writestr(zipfile.ZipInfo(record.filename), full.read(record))
-    return slim.getvalue()
+            name, content = record.filename, full.read(record)
+            if name.endswith((".debug_pkl", "/.data/serialization_id")):
+                continue
+            if name.endswith(".py"):
+                content = _CONSTANTS.sub(_sorted_lines, content)
+            archive.writestr(zipfile.ZipInfo(name), content)  # a fresh entry has a fixed date
+    return plain.getvalue()
+
+
+# Lines of a class such as `  hidden_size : Final[int] = 128`, one below the other.
+_CONSTANTS = re.compile(rb"(?:^  \w+ : Final\[.*\n)+", re.MULTILINE)
+
+
+def _sorted_lines(lines: re.Match[bytes]) -> bytes:
+    return b"".join(sorted(lines[0].splitlines(keepends=True)))
 
 
 def write_atomically(path: Path, data: bytes) -> None:

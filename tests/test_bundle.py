@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import random
+import subprocess
+import sys
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -165,6 +168,40 @@ def test_a_loaded_bundle_can_be_saved_again(data, tmp_path):
 def test_the_same_bundle_gives_the_same_bytes(tiny_bundle, data, tmp_path):
     save_bundle(tmp_path / "another-name.pt", tiny_bundle)
     assert (tmp_path / "another-name.pt").read_bytes() == data
+
+
+MAKE_ONE = """
+import sys
+from pathlib import Path
+import torch
+from service.bundle import load_bundle, save_bundle
+from training.config import NetworkConfig
+from training.export import make_bundle
+from training.model import SentimentNetwork
+
+like, path = load_bundle(Path(sys.argv[1])), Path(sys.argv[2])
+torch.manual_seed(1)
+network = SentimentNetwork(
+    NetworkConfig(embedding_size=8, hidden_size=8),
+    vocabulary_size=len(like.tokenizer), classes=2, pad_id=like.tokenizer.pad_id,
+)
+save_bundle(path, make_bundle(network, 1.0, like.tokenizer, like.metadata))
+"""
+
+
+def test_another_process_writes_the_same_bytes(models_dir, tmp_path):
+    # Python draws the order of sets anew in each process, by this variable.
+    written = []
+    for seed in ("1", "2", "3"):
+        path = tmp_path / f"{seed}.pt"
+        subprocess.run(
+            [sys.executable, "-c", MAKE_ONE, str(models_dir / "reviews-en.pt"), str(path)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+        )
+        written.append(path.read_bytes())
+    assert written[0] == written[1] == written[2]
 
 
 def test_nothing_in_the_file_tells_of_the_machine_it_was_made_on(data):
