@@ -10,7 +10,7 @@ from service.batcher import Batcher
 from service.predictor import Predictor
 from service.registry import Registry
 from service.routes import health, models, predict
-from service.settings import Settings, usable_cores
+from service.settings import Settings
 
 
 def create_app(
@@ -30,8 +30,7 @@ def create_app(
             settings.models_dir, settings.device, settings.default_model
         )
     if batcher is None:
-        # Workers share the cores; each runs one network thread, with its share of them.
-        torch.set_num_threads(max(1, usable_cores() // settings.workers))
+        torch.set_num_threads(settings.network_threads)
         batcher = Batcher(
             batch_texts=settings.batch_texts,
             batch_tokens=settings.batch_tokens,

@@ -158,7 +158,7 @@ class Batcher:
         now = time.monotonic()
         # Out of time, or failed in an earlier round.
         for job in [job for job in self._jobs if job.deadline <= now or job.future.done()]:
-            self._remove(job)
+            self._jobs.remove(job)
             self._waiting_texts -= len(job.waiting)
             _fail(job, DeadlineError("The answer was not ready in time; the queue is long."))
         taken: list[tuple[_Job, int]] = []
@@ -173,7 +173,7 @@ class Batcher:
             if job.waiting:
                 round_of_jobs.append(job)
             else:
-                self._remove(job)
+                self._jobs.remove(job)
         self._waiting_texts -= len(taken)
         # A large request goes behind who waits for another bundle, or found no place in the round.
         if self._jobs and self._jobs[0] is first:
@@ -183,9 +183,6 @@ class Batcher:
     def _answered(self, _: Future[Probabilities]) -> None:
         with self._changed:  # a lock that _take may hold already, on this same thread
             self._unanswered -= 1
-
-    def _remove(self, job: _Job) -> None:
-        self._jobs.remove(job)
 
 
 def _of_like_length(

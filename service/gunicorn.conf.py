@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service.archive import find_bundles, read_file, read_parts
 from service.errors import BundleError, SettingsError
-from service.settings import Settings, usable_cores
+from service.settings import Settings
 
 try:
     settings = Settings.from_env(os.environ)
@@ -17,7 +17,7 @@ except SettingsError as error:
     sys.exit(f"manytone cannot start: {error}")
 
 # Before torch is imported: each worker's pool gets its share of the cores, not all of them.
-os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // settings.workers)))
+os.environ.setdefault("OMP_NUM_THREADS", str(settings.network_threads))
 
 host = f"[{settings.host}]" if ":" in settings.host else settings.host
 bind = f"{host}:{settings.port}"

@@ -33,11 +33,8 @@ def register(app: Flask) -> None:
 
 
 def _request_error(error: RequestError) -> Response:
-    detail = str(error)
-    if isinstance(error, InvalidFieldError):
-        errors = [{"pointer": error.pointer, "detail": _shortened(detail)}]
-        return _problem(error.status, error.code, detail, errors=errors)
-    response = _problem(error.status, error.code, detail)
+    pointer = error.pointer if isinstance(error, InvalidFieldError) else None
+    response = _problem(error.status, error.code, str(error), pointer)
     if isinstance(error, OverloadedError):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -82,14 +79,16 @@ def _shortened(detail: str) -> str:
     return detail if len(detail) <= 500 else f"{detail[:499]}…"
 
 
-def _problem(status: int, code: str, detail: str, **more: Any) -> Response:
+def _problem(status: int, code: str, detail: str, pointer: str | None = None) -> Response:
     _read_to_the_end()
-    document = {
+    detail = _shortened(detail)
+    document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": _shortened(detail),
-        **more,
+        "detail": detail,
     }
+    if pointer is not None:
+        document["errors"] = [{"pointer": pointer, "detail": detail}]
     return Response(msgspec.json.encode(document), status, content_type="application/problem+json")

@@ -70,16 +70,19 @@ class Registry:
     def __iter__(self) -> Iterator[Bundle]:  # in the order of their names
         return iter(self._bundles.values())
 
+    def find(self, name: str) -> Bundle | None:
+        return self._bundles.get(name)
+
     def get(self, name: str) -> Bundle:
         """
         Raises:
             InvalidFieldError: there is no bundle of that name.
         """
-        try:
-            return self._bundles[name]
-        except KeyError:
+        bundle = self.find(name)
+        if bundle is None:
             known = ", ".join(self._bundles)
-            raise InvalidFieldError(f"No model {name!r}; there are: {known}.", "/model") from None
+            raise InvalidFieldError(f"No model {name!r}; there are: {known}.", "/model")
+        return bundle
 
     def for_text(self, text: str) -> Bundle:
         """The bundle of the text's language, or the default one.

@@ -72,6 +72,11 @@ class Settings:
         )
 
     @property
+    def network_threads(self) -> int:
+        """A worker's share of the cores: each has one thread that runs the network on them."""
+        return max(1, usable_cores() // self.workers)
+
+    @property
     def queue_requests(self) -> int:
         """How many requests may wait: fewer than threads, so that health checks find one free."""
         return self.threads - 4

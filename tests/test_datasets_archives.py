@@ -1,35 +1,18 @@
 from __future__ import annotations
 
 import gzip
-import io
 import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_archives import tar_gz, zipped
 
 from training.datasets.archives import gzip_content, tar_members, zip_member
 from training.errors import DataError
 
 # Random enough not to be packed away: a cut in the middle must fall into a member.
 NOISE = "\n".join(f"{n * 7919 % 10007:x} {n * 104729 % 65537:x}" for n in range(20_000)).encode()
-
-
-def tar_gz(path: Path, members: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path
-
-
-def zipped(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
 
 
 def everything(path: Path) -> dict[str, bytes]:

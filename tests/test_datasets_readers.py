@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import logging
 import os
-import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
+from made_archives import tar_gz, zipped
 
 from training.datasets import DATASETS, Example, Source, Store, load_development, load_test
 from training.datasets.readers import (
@@ -27,22 +25,6 @@ from training.datasets.splits import folded
 from training.errors import DataError
 
 Members = dict[str, bytes]
-
-
-def tar_gz(path: Path, members: Members) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path
-
-
-def zipped(path: Path, members: Members) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
 
 
 # --- IMDB -----------------------------------------------------------------------------------

@@ -43,13 +43,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit code is 0, 1 after an error, 130 after Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        command, rest = (arguments[0] if arguments else ""), arguments[1:]
-        if command == "evaluate":
-            return _evaluate(_evaluate_parser().parse_args(rest))
-        if command == "behave":
-            return _behave(_behave_parser().parse_args(rest))
-        if command == "card":
-            return _card(_card_parser().parse_args(rest))
+        if arguments and arguments[0] in COMMANDS:
+            run, parser = COMMANDS[arguments[0]]
+            return run(parser().parse_args(arguments[1:]))
         return _train(_train_parser().parse_args(arguments))
     except (TrainingError, BundleError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -204,6 +200,14 @@ def _card_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", type=Path, nargs="+", help="such as models/reviews-en.pt")
     return parser
+
+
+# What comes first on the command line; without one of these it is a training.
+COMMANDS = {
+    "evaluate": (_evaluate, _evaluate_parser),
+    "behave": (_behave, _behave_parser),
+    "card": (_card, _card_parser),
+}
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

@@ -28,13 +28,6 @@ _LIMITS = """\
   by its answers.
 """
 
-_DOMAINS = {
-    "imdb": "films",
-    "sst2": "films",
-    "amazon": "books, DVDs, electronics and kitchen goods",
-    "nsmc": "films",
-}
-
 
 def write_card(path: Path, metadata: Metadata) -> None:
     """Write `metadata` as Markdown."""
@@ -164,9 +157,8 @@ def _source(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _limits(metadata: Metadata) -> str:
-    domains = dict.fromkeys(
-        _DOMAINS[entry["name"]] for entry in metadata.datasets if entry["name"] in _DOMAINS
-    )
+    names = [entry["name"] for entry in metadata.datasets]
+    domains = dict.fromkeys(DATASETS[name].domains for name in names if name in DATASETS)
     return _LIMITS.format(
         classes=" and ".join(metadata.labels),
         even=f"{1 / len(metadata.labels):.2f}",

@@ -19,13 +19,11 @@ def knob(default: Any, text: str, choices: tuple[Any, ...] = ()) -> Any:
 @dataclass(frozen=True)
 class NetworkConfig:
     cell: str = knob("lstm", "the recurrent cell", ("lstm", "gru", "rnn"))
-    directions: int = knob(
-        2, "1 reads forwards only; 2 reads backwards as well, worth 1 to 2 points", (1, 2)
-    )
-    layers: int = knob(1, "recurrent layers; a second one doubles the time and gains little")
+    directions: int = knob(2, "1 reads forwards only, 2 backwards as well", (1, 2))
+    layers: int = knob(1, "recurrent layers; each further one costs as much time again")
     embedding_size: int = knob(128, "width of a word vector; stored in float16")
     hidden_size: int = knob(
-        128, "width of the hidden state of one direction; 256 trains and answers 3 times as long"
+        128, "width of the hidden state of one direction; the time grows faster than it"
     )
     pooling: str = knob(
         "max-mean",
@@ -45,7 +43,7 @@ class NetworkConfig:
 @dataclass(frozen=True)
 class TextConfig:
     vocabulary_size: int = knob(20_000, "subwords; with 128 float16 each they fill 5 MB")
-    train_tokens: int = knob(400, "tokens of a text that training reads; 4 of 5 reviews are whole")
+    train_tokens: int = knob(400, "tokens of a text that training reads; the rest is left out")
     max_tokens: int = knob(1_024, "tokens of a text that the bundle reads; the rest is cut")
     subword_sampling: float = knob(
         0.0,
@@ -89,8 +87,7 @@ class FitConfig:
     def __post_init__(self) -> None:
         _at_least(self, 1, "epochs", "patience", "batch_tokens", "batch_texts")
         _at_least(self, 1e-12, "learning_rate", "clip_norm")
-        _at_least(self, 0, "adversarial_norm")
-        _at_least(self, 0, "threads", "seed")
+        _at_least(self, 0, "adversarial_norm", "threads", "seed")
         _share(self, "averaging")
 
 

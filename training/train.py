@@ -24,10 +24,11 @@ from training.datasets import (
     Development,
     Example,
     Store,
+    find,
     load_development,
     load_test,
 )
-from training.errors import DataError, TrainingError
+from training.errors import TrainingError
 from training.evaluate import evaluate, require_labels, table
 from training.export import git_commit, make_bundle
 from training.fit import Fitter, Progress
@@ -90,7 +91,7 @@ def train(
         network.to(device),
         _train_batches(examples, tokenizer, recipe),
         {
-            name: _batches(part.validation, tokenizer, recipe, recipe.text.max_tokens)
+            name: _validation_batches(part.validation, tokenizer, recipe)
             for name, part in parts.items()
         },
         recipe.fit,
@@ -151,12 +152,6 @@ def measure(bundle: Bundle, dataset: str, store: Store) -> dict[str, Any]:
     return figures
 
 
-def find(name: str) -> Dataset:
-    if name not in DATASETS:
-        raise DataError(f"No data set {name!r}; there are {', '.join(DATASETS)}.")
-    return DATASETS[name]
-
-
 def require_one_task(names: Sequence[str]) -> list[Dataset]:
     """The data sets, of one language and the same labels, in the catalog's order: the order in
     which they were named does not change a bundle.
@@ -164,9 +159,8 @@ def require_one_task(names: Sequence[str]) -> list[Dataset]:
     Raises:
         TrainingError: there is none, one stands twice, or they do not go together.
     """
-    known = sorted(
-        (find(name) for name in names), key=lambda dataset: list(DATASETS).index(dataset.name)
-    )
+    asked = [find(name) for name in names]
+    known = [dataset for dataset in DATASETS.values() if dataset in asked]
     if not known or len(set(names)) < len(names):
         raise TrainingError(f"--dataset {' '.join(names)}: name each data set once, at least one.")
     if len({(dataset.language, dataset.labels) for dataset in known}) > 1:
@@ -223,39 +217,47 @@ def _begin_from_vectors(
 
 
 def _train_batches(examples: list[Example], tokenizer: Tokenizer, recipe: Recipe) -> Batches:
-    readable = [example for example in examples if tokenizer.encode(example.text)]
-    if len(readable) < len(examples):
-        log.info("%d texts without a token are left out", len(examples) - len(readable))
-    alpha = recipe.text.subword_sampling
+    examples, sequences = _readable(examples, tokenizer)
+    alpha, max_tokens = recipe.text.subword_sampling, recipe.text.train_tokens
     if alpha == 0:
-        return _batches(readable, tokenizer, recipe, recipe.text.train_tokens)
+        return _batches(examples, sequences, tokenizer, recipe, max_tokens)
 
     def make(seed: int) -> BatchMaker:
-        texts = (example.text for example in readable)
-        sequences = sampled(texts, tokenizer, alpha=alpha, seed=seed)
-        return _batch_maker(readable, sequences, tokenizer, recipe, recipe.text.train_tokens)
+        texts = (example.text for example in examples)
+        drawn = sampled(texts, tokenizer, alpha=alpha, seed=seed)
+        return _batches(examples, drawn, tokenizer, recipe, max_tokens)
 
-    return ResampledBatches(len(readable), make)
+    return ResampledBatches(len(examples), make)
+
+
+def _validation_batches(
+    examples: list[Example], tokenizer: Tokenizer, recipe: Recipe
+) -> BatchMaker:
+    examples, sequences = _readable(examples, tokenizer)
+    return _batches(examples, sequences, tokenizer, recipe, recipe.text.max_tokens)
+
+
+def _readable(
+    examples: list[Example], tokenizer: Tokenizer
+) -> tuple[list[Example], list[list[int]]]:
+    """The examples that have a token at all, and their token ids."""
+    sequences = [tokenizer.encode(example.text) for example in examples]
+    kept = [n for n, ids in enumerate(sequences) if ids]
+    if len(kept) < len(examples):
+        log.info("%d texts without a token are left out", len(examples) - len(kept))
+    return [examples[n] for n in kept], [sequences[n] for n in kept]
 
 
 def _batches(
-    examples: list[Example], tokenizer: Tokenizer, recipe: Recipe, max_tokens: int
-) -> BatchMaker:
-    sequences = [tokenizer.encode(example.text) for example in examples]
-    return _batch_maker(examples, sequences, tokenizer, recipe, max_tokens)
-
-
-def _batch_maker(
     examples: list[Example],
     sequences: list[list[int]],
     tokenizer: Tokenizer,
     recipe: Recipe,
     max_tokens: int,
 ) -> BatchMaker:
-    kept = [n for n, ids in enumerate(sequences) if ids]
     return BatchMaker(
-        [sequences[n][:max_tokens] for n in kept],
-        [examples[n].label for n in kept],
+        [ids[:max_tokens] for ids in sequences],
+        [example.label for example in examples],
         pad_id=tokenizer.pad_id,
         batch_tokens=recipe.fit.batch_tokens,
         batch_texts=recipe.fit.batch_texts,

@@ -21,7 +21,7 @@ def train_vectors(
     texts: list[str], tokenizer: Tokenizer, *, size: int, epochs: int, seed: int
 ) -> npt.NDArray[np.float32]:
     """Continuous bag of words with negative sampling (Mikolov et al. 2013,
-    https://arxiv.org/abs/1301.3781 and 1310.4546); skip-gram takes four times as long.
+    https://arxiv.org/abs/1301.3781 and 1310.4546); skip-gram takes longer.
 
     Args:
         texts: labelled and unlabelled, none of a test part.

@@ -21,7 +21,7 @@ def blueprint(registry: Registry) -> Blueprint:
 
     @routes.get("/models/<name>")
     def model(name: str) -> Response:
-        bundle = next((b for b in registry if b.metadata.name == name), None)
+        bundle = registry.find(name)
         if bundle is None:
             abort(404)
         return _json(_described(bundle, registry))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_http import free_port, http
 
 pytestmark = pytest.mark.e2e
 
@@ -24,9 +24,6 @@ NAME = f"manytone-e2e-{os.getpid()}"
 BUILD_SECONDS = 900  # the first time; later ones find torch's layer in the builder's cache
 HEALTHY_SECONDS = 120
 STOP_SECONDS = 60  # longer than stop_grace_period, so that a kill shows as exit code 137
-
-# A proxy in the environment must not see requests to this machine.
-http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def run(*command: str, seconds: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -47,12 +44,6 @@ def compose_command() -> list[str]:
     if shutil.which("docker-compose") is None:
         pytest.skip("needs `docker compose` or `docker-compose`")
     return ["docker-compose"]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from local_http import free_port
 
 pytestmark = [
     pytest.mark.e2e,
@@ -29,12 +30,6 @@ COMMAND = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py", "
 READY_SECONDS = 60  # on a machine with much else to do
 STOP_SECONDS = 45  # longer than graceful_timeout
 REFUSE_SECONDS = 60
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def environment(port, models_dir, **settings):

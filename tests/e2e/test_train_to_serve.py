@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from local_http import free_port, http
 
 from service.bundle import load_bundle
 
@@ -33,9 +33,6 @@ KNOBS = [
     *("--epochs", "2", "--vector-epochs", "1", "--adversarial-norm", "0"),
     *("--threads", "1"),  # on cores that others use too, a second thread waits more than it does
 ]
-
-# A proxy in the environment must not see requests to this machine.
-http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +67,6 @@ def models(tmp_path_factory, environment) -> Path:
     assert done.returncode == 0, done.stderr
     print(f"\ntrained in {time.monotonic() - began:.0f} s\n{done.stdout}")
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

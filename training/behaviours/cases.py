@@ -92,6 +92,29 @@ def varied(templates: Sequence[str], slot: str, words: Sequence[str]) -> tuple[C
     return tuple(Invariance((first, other)) for first, *others in filling for other in others)
 
 
+def tailed(texts: Sequence[str], *tails: str) -> tuple[Case, ...]:
+    """Each text against the same with something behind it."""
+    return tuple(Invariance((text, f"{text}{tail}")) for text in texts for tail in tails)
+
+
+def intensified(
+    plain: str,
+    strong: str,
+    positive: bool,
+    *,
+    things: Sequence[str],
+    words: Sequence[str],
+    adverbs: Sequence[str],
+) -> list[Case]:
+    """Each `plain` sentence of a thing and a word, against the `strong` one with each adverb."""
+    weaker = [(plain.format(thing=t, word=w), t, w) for t in things for w in words]
+    return [
+        Direction((text, strong.format(thing=thing, word=word, very=very)), positive)
+        for text, thing, word in weaker
+        for very in adverbs
+    ]
+
+
 def some(cases: Sequence[Case], most: int = 200) -> tuple[Case, ...]:
     """At most `most` of the cases, always the same ones: a capability with many words should not
     count for more than one with few."""

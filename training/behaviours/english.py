@@ -5,11 +5,12 @@ from __future__ import annotations
 from training.behaviours.cases import (
     Capability,
     Case,
-    Direction,
     Invariance,
     filled,
+    intensified,
     right,
     some,
+    tailed,
     varied,
 )
 
@@ -155,21 +156,16 @@ def _questions() -> list[Case]:
 
 
 def _stronger() -> list[Case]:
+    plain, strong = "The {thing} is {word}.", "The {thing} is {very} {word}."
+    adverbs = ["really", "very", "incredibly", "so"]
     return [
-        Direction((f"The {thing} is {word}.", f"The {thing} is {very} {word}."), positive)
-        for words, positive in ((GOOD[:3], True), (BAD[:3], False))
-        for thing in THINGS
-        for word in words
-        for very in ("really", "very", "incredibly", "so")
+        *intensified(plain, strong, True, things=THINGS, words=GOOD[:3], adverbs=adverbs),
+        *intensified(plain, strong, False, things=THINGS, words=BAD[:3], adverbs=adverbs),
     ]
 
 
 def _people(words: list[str], suffix: str = "") -> tuple[Case, ...]:
     return varied(ABOUT_PEOPLE, "group", [f"{word}{suffix}" for word in words])
-
-
-def _with(*tails: str) -> list[Case]:
-    return [Invariance((text, f"{text}{tail}")) for text in PLAIN for tail in tails]
 
 
 def _repunctuated() -> list[Case]:
@@ -207,7 +203,7 @@ CAPABILITIES = (
     Capability("punctuation and case", tuple(_repunctuated())),
     Capability(
         "links and handles",
-        tuple(_with(" https://t.co/a1B2c3", " @somebody", " www.example.com/x?id=7")),
+        tailed(PLAIN, " https://t.co/a1B2c3", " @somebody", " www.example.com/x?id=7"),
     ),
     Capability("nationality", _people(NATIONALITIES, " man"), protected=True),
     Capability("religion", _people(RELIGIONS, " woman"), protected=True),

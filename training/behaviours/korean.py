@@ -8,11 +8,12 @@ from __future__ import annotations
 from training.behaviours.cases import (
     Capability,
     Case,
-    Direction,
     Invariance,
     filled,
+    intensified,
     right,
     some,
+    tailed,
     varied,
 )
 
@@ -21,8 +22,8 @@ SUBJECTS = ["영화가", "음식이", "서비스가", "연기가", "음악이", 
 GOOD = ["좋아요", "훌륭해요", "최고예요", "만족스러워요", "마음에 들어요", "완벽해요"]
 BAD = ["별로예요", "최악이에요", "실망스러워요", "형편없어요", "엉망이에요", "끔찍해요"]
 # "좋을 줄 알았는데": what was expected
-HOPED_GOOD = ["좋을", "훌륭할", "재미있을", "대단할"]
-HOPED_BAD = ["별로일", "지루할", "형편없을", "재미없을"]
+HOPED_GOOD = ["좋을", "훌륭할"]
+HOPED_BAD = ["별로일"]
 # "좋다고": what others say
 SAID_GOOD = ["좋다고", "훌륭하다고", "재미있다고"]
 SAID_BAD = ["별로라고", "지루하다고", "재미없다고"]
@@ -130,8 +131,8 @@ def _contrast() -> list[Case]:
     but = "기대했는데 {topic} {word}"
     feared = "기대 안 했는데 {topic} {word}"
     return [
-        *right(False, filled(hoped, subject=SUBJECTS, word=HOPED_GOOD[:2])),
-        *right(True, filled(hoped, subject=SUBJECTS, word=HOPED_BAD[:1])),
+        *right(False, filled(hoped, subject=SUBJECTS, word=HOPED_GOOD)),
+        *right(True, filled(hoped, subject=SUBJECTS, word=HOPED_BAD)),
         *right(False, filled(but, topic=TOPICS, word=BAD)),
         *right(True, filled(feared, topic=TOPICS, word=GOOD)),
     ]
@@ -155,12 +156,11 @@ def _others() -> list[Case]:
 
 
 def _stronger() -> list[Case]:
+    plain, strong = "{thing} {word}", "{thing} {very} {word}"
+    adverbs = ["정말", "진짜", "너무"]
     return [
-        Direction((f"{topic} {word}", f"{topic} {very} {word}"), positive)
-        for words, positive in ((GOOD[:3], True), (BAD[:3], False))
-        for topic in TOPICS
-        for word in words
-        for very in ("정말", "진짜", "너무")
+        *intensified(plain, strong, True, things=TOPICS, words=GOOD[:3], adverbs=adverbs),
+        *intensified(plain, strong, False, things=TOPICS, words=BAD[:3], adverbs=adverbs),
     ]
 
 
@@ -184,10 +184,6 @@ def _lone_letters() -> list[Case]:
             False, filled("{word} {mark}", word=CLEAR_NEGATIVE, mark=["ㅋㅋ", "ㅠㅠ", "ㅠㅠㅠㅠ"])
         ),
     ]
-
-
-def _with(*tails: str) -> tuple[Case, ...]:
-    return tuple(Invariance((text, f"{text}{tail}")) for text in PLAIN for tail in tails)
 
 
 CAPABILITIES = (
@@ -214,8 +210,8 @@ CAPABILITIES = (
     Capability("names", varied(NAMED, "name", NAMES)),
     Capability("places", varied(PLACED, "place", PLACES)),
     Capability("numbers", varied(NUMBERED, "number", ["2", "3", "5", "10"])),
-    Capability("punctuation", _with(".", "!", "...", "!!!", "~")),
-    Capability("links and handles", _with(" https://t.co/a1B2c3", " @somebody")),
+    Capability("punctuation", tailed(PLAIN, ".", "!", "...", "!!!", "~")),
+    Capability("links and handles", tailed(PLAIN, " https://t.co/a1B2c3", " @somebody")),
     Capability("nationality", varied(ABOUT_PEOPLE, "group", NATIONALITIES), protected=True),
     Capability("religion", varied(ABOUT_PEOPLE, "group", RELIGIONS), protected=True),
     Capability("gender", varied(ABOUT_PEOPLE, "group", GENDERS), protected=True),

@@ -10,6 +10,7 @@ from training.datasets.catalog import (
     Dataset,
     Development,
     Source,
+    find,
     load_development,
     load_test,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "RemoteFile",
     "Source",
     "Store",
+    "find",
     "load_development",
     "load_test",
 ]

@@ -63,6 +63,7 @@ class Dataset:
     title: str
     language: str  # ISO 639-1
     labels: tuple[str, str] = ("negative", "positive")  # an example's label is the place in here
+    domains: str  # what the texts are about, for a model card
     licence: str
     citation: str
     files: tuple[RemoteFile, ...]
@@ -217,6 +218,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
                 name="imdb",
                 title="Large Movie Review Dataset v1.0",
                 language="en",
+                domains="films",
                 licence="none stated; the authors ask to be cited",
                 citation=(
                     "Maas, Daly, Pham, Huang, Ng and Potts: Learning Word Vectors for Sentiment "
@@ -232,6 +234,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
                 name="sst2",
                 title="Stanford Sentiment Treebank, two classes, as in GLUE",
                 language="en",
+                domains="films",
                 licence="none stated; the authors ask to be cited",
                 citation=(
                     "Socher, Perelygin, Wu, Chuang, Manning, Ng and Potts: Recursive Deep Models "
@@ -250,6 +253,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
                 name="amazon",
                 title="Multi-Domain Sentiment Dataset",
                 language="en",
+                domains="books, DVDs, electronics and kitchen goods",
                 licence="free for research, to be cited",
                 citation=(
                     "Blitzer, Dredze and Pereira: Biographies, Bollywood, Boom-boxes and Blenders: "
@@ -269,6 +273,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
                 name="nsmc",
                 title="Naver sentiment movie corpus",
                 language="ko",
+                domains="films",
                 licence="CC0 1.0",
                 citation="Park: Naver sentiment movie corpus v1.0. github.com/e9t/nsmc, 2016.",
                 files=(_NSMC_TRAIN, _NSMC_TEST, _NSMC_UNLABELLED),
@@ -289,17 +294,21 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
 
 def load_development(name: str, *, seed: int, store: Store) -> Development:
     """What training may look at. `seed` cuts the validation part; the test part is not read."""
-    dataset, reading = _dataset(name), _Reading(store)
+    dataset, reading = find(name), _Reading(store)
     train, validation, unlabelled = dataset.develop(reading, dataset.validation_share, seed)
     return Development(train, validation, unlabelled, reading.sources)
 
 
 def load_test(name: str, *, store: Store) -> list[Example]:
     """What only an evaluation may look at: the same examples whatever training's seed was."""
-    return _dataset(name).read_test(_Reading(store))
+    return find(name).read_test(_Reading(store))
 
 
-def _dataset(name: str) -> Dataset:
+def find(name: str) -> Dataset:
+    """
+    Raises:
+        DataError: there is no data set of that name.
+    """
     if name not in DATASETS:
-        raise DataError(f"no data set is called {name!r}; there are: {', '.join(DATASETS)}.")
+        raise DataError(f"No data set {name!r}; there are {', '.join(DATASETS)}.")
     return DATASETS[name]
