@@ -73,6 +73,7 @@ class Encoding:
 
     ids: list[int]  # at most max_tokens; empty for a blank text
     truncated: bool
+    known: float = 1.0  # share of its characters that stand in a subword of the vocabulary, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,17 @@ class Bundle:
     def encode(self, text: str) -> Encoding:
         ids = self.tokenizer.encode(text)
         limit = self.metadata.max_tokens
-        return Encoding(ids[:limit], truncated=len(ids) > limit)
+        known = self._known(text, limit) if self.metadata.unk_id in ids else float(bool(ids))
+        return Encoding(ids[:limit], truncated=len(ids) > limit, known=known)
+
+    def _known(self, text: str, limit: int) -> float:
+        """How much of what is read the vocabulary has; blanks do not count."""
+        lengths = [
+            (token.id, len("".join(text[token.start : token.end].split())))
+            for token in self.tokenizer.tokens(text)[:limit]
+        ]
+        known = sum(length for id_, length in lengths if id_ != self.metadata.unk_id)
+        return known / max(1, sum(length for _, length in lengths))
 
     def probabilities(self, sequences: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         """One forward pass over N texts.

@@ -16,6 +16,7 @@ from service.registry import Registry
 
 # Answers are right within 1e-5, whatever batch they were read in: more digits would be noise.
 _DIGITS = 6
+_KNOWN_DIGITS = 3
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -27,6 +28,7 @@ class Prediction(msgspec.Struct, frozen=True):
     model: str
     tokens: int  # how many were read; 0 for a blank text, which tells nothing
     truncated: bool  # whether the text went on behind the last token that was read
+    known: float  # share of the characters read that the vocabulary has, 0 to 1; 0 tells nothing
 
 
 class Predictor:
@@ -60,8 +62,8 @@ class Predictor:
             for place, row in zip(places, _result(future, deadline), strict=True):
                 answers[place] = _prediction(bundle, read[place][1], row.tolist())
         return [
-            answer or _no_evidence(bundle)
-            for answer, (bundle, _) in zip(answers, read, strict=True)
+            answer or _no_evidence(bundle, encoding)
+            for answer, (bundle, encoding) in zip(answers, read, strict=True)
         ]
 
     def _submitted(
@@ -70,7 +72,7 @@ class Predictor:
         """What was handed to the batcher: per bundle, the places of its texts and the answers."""
         places: dict[str, list[int]] = {}
         for place, (bundle, encoding) in enumerate(read):
-            if encoding.ids:
+            if encoding.known > 0:
                 places.setdefault(bundle.metadata.name, []).append(place)
         submitted = []
         for group in places.values():
@@ -98,10 +100,12 @@ def _prediction(bundle: Bundle, encoding: Encoding, row: list[float]) -> Predict
         model=bundle.metadata.name,
         tokens=len(encoding.ids),
         truncated=encoding.truncated,
+        known=round(encoding.known, _KNOWN_DIGITS),
     )
 
 
-def _no_evidence(bundle: Bundle) -> Prediction:
-    """A text without a token says nothing: every label is as likely."""
+def _no_evidence(bundle: Bundle, encoding: Encoding) -> Prediction:
+    """A blank text, or one of which no character is known, says nothing: every label is as
+    likely."""
     even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
-    return _prediction(bundle, Encoding([], truncated=False), even)
+    return _prediction(bundle, encoding, even)

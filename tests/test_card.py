@@ -7,12 +7,14 @@ from dataclasses import asdict, replace
 import pytest
 
 from training.card import card, command, write_card
-from training.config import FitConfig, NetworkConfig, TextConfig
+from training.config import KNOBS
 
 
 @pytest.fixture
 def metadata(tiny_bundle):
-    knobs = asdict(NetworkConfig()) | asdict(TextConfig()) | asdict(FitConfig())
+    knobs = {}
+    for config in KNOBS.values():
+        knobs |= asdict(config())
     return replace(
         tiny_bundle.metadata,
         datasets=(

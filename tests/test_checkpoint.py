@@ -10,15 +10,16 @@ import pytest
 import torch
 
 from training.checkpoint import Run
-from training.config import FitConfig, NetworkConfig, TextConfig
+from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
 from training.errors import TrainingError
-from training.train import Recipe
+from training.stages import Recipe
 
 CPU = torch.device("cpu")
 
 
 def recipe(**fit: float) -> dict[str, object]:
-    return asdict(Recipe(("sst2",), "tiny", "1", NetworkConfig(), TextConfig(), FitConfig(**fit)))
+    configs = NetworkConfig(), TextConfig(), PretrainConfig(), TeachConfig(), FitConfig(**fit)
+    return asdict(Recipe(("sst2",), "tiny", "1", *configs))
 
 
 @pytest.fixture
@@ -29,20 +30,20 @@ def run(tmp_path: Path) -> Run:
 @pytest.fixture
 def unfinished(run: Run) -> Run:
     run.begin(recipe(), resume=False, restart=False)
-    run.save({"weights": torch.ones(3)})
+    run.save("fit", {"weights": torch.ones(3)})
     return run
 
 
 def test_a_checkpoint_comes_back_as_it_was(unfinished):
-    unfinished.save({"weights": torch.arange(3.0), "progress": {"epoch": 2, "loss": 0.1}})
-    state = unfinished.load(CPU)
+    unfinished.save("fit", {"weights": torch.arange(3.0), "progress": {"epoch": 2, "loss": 0.1}})
+    state = unfinished.load("fit", CPU)
     assert state["weights"].tolist() == [0.0, 1.0, 2.0]
     assert state["progress"] == {"epoch": 2, "loss": 0.1}
 
 
 def test_there_is_none_before_the_first(run):
     run.begin(recipe(), resume=False, restart=False)
-    assert run.load(CPU) is None
+    assert run.load("fit", CPU) is None
 
 
 def test_tokenizer_and_vectors_are_kept(run, tokenizer):
@@ -59,7 +60,7 @@ def test_tokenizer_and_vectors_are_kept(run, tokenizer):
 
 def test_the_same_recipe_may_be_resumed(unfinished):
     unfinished.begin(recipe(), resume=True, restart=False)
-    assert unfinished.load(CPU) is not None
+    assert unfinished.load("fit", CPU) is not None
 
 
 def test_what_was_stopped_before_its_first_checkpoint_may_be_resumed(run, tokenizer):
@@ -83,7 +84,7 @@ def test_another_recipe_is_refused_and_the_difference_named(unfinished):
     assert f"datasets (was ['sst2'], now ['imdb']); epochs (was {epochs}, now 9)" in message
     assert "patience" not in message  # it is the same
     assert "--restart" in message
-    assert unfinished.load(CPU) is not None
+    assert unfinished.load("fit", CPU) is not None
 
 
 def test_a_knob_that_an_older_release_did_not_have_is_a_difference(unfinished):
@@ -96,14 +97,14 @@ def test_a_knob_that_an_older_release_did_not_have_is_a_difference(unfinished):
 def test_an_unfinished_run_is_not_lost_by_accident(unfinished):
     with pytest.raises(TrainingError, match=r"unfinished run.*--resume.*--restart"):
         unfinished.begin(recipe(), resume=False, restart=False)
-    assert unfinished.load(CPU) is not None
+    assert unfinished.load("fit", CPU) is not None
 
 
 def test_restart_throws_it_away(unfinished, tokenizer):
     unfinished.keep_tokenizer(tokenizer)
     unfinished.keep_vectors(np.zeros((2, 2), np.float32))
     unfinished.begin(recipe(epochs=9), resume=False, restart=True)
-    assert unfinished.load(CPU) is None
+    assert unfinished.load("fit", CPU) is None
     assert unfinished.tokenizer() is None
     assert unfinished.vectors() is None
     unfinished.begin(recipe(epochs=9), resume=True, restart=False)
@@ -112,7 +113,7 @@ def test_restart_throws_it_away(unfinished, tokenizer):
 def test_a_finished_run_may_be_begun_again(unfinished):
     unfinished.finish()
     unfinished.finish()  # twice does no harm
-    assert unfinished.load(CPU) is None
+    assert unfinished.load("fit", CPU) is None
     unfinished.begin(recipe(epochs=9), resume=False, restart=False)
 
 
@@ -125,10 +126,10 @@ def test_a_finished_run_may_be_begun_again(unfinished):
     ],
 )
 def test_a_damaged_checkpoint_is_refused(unfinished, damage):
-    path = unfinished.folder / "checkpoint.pt"
+    path = unfinished.folder / "fit.pt"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(TrainingError, match=r"checkpoint\.pt is damaged.*--restart"):
-        unfinished.load(CPU)
+    with pytest.raises(TrainingError, match=r"fit\.pt is damaged.*--restart"):
+        unfinished.load("fit", CPU)
 
 
 def test_a_checkpoint_cannot_run_code(unfinished):
@@ -136,6 +137,6 @@ def test_a_checkpoint_cannot_run_code(unfinished):
         def __reduce__(self):
             return print, ("ran",)
 
-    unfinished.save({"evil": Evil()})
+    unfinished.save("fit", {"evil": Evil()})
     with pytest.raises(TrainingError, match="damaged"):
-        unfinished.load(CPU)
+        unfinished.load("fit", CPU)

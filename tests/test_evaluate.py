@@ -35,7 +35,8 @@ class FirstNumber:
 
 @pytest.fixture
 def bundle(tiny_bundle) -> Bundle:
-    return replace(tiny_bundle, tokenizer=Numbers(), module=FirstNumber())
+    metadata = replace(tiny_bundle.metadata, unk_id=-1)  # no number is unknown
+    return replace(tiny_bundle, metadata=metadata, tokenizer=Numbers(), module=FirstNumber())
 
 
 # answers: positive (0.9), positive (0.8), blank, negative (0.6), negative (0.7)

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from training.batches import Batch, BatchMaker
-from training.checkpoint import Run
+from training.checkpoint import Interrupted, Run
 from training.config import FitConfig, NetworkConfig
 from training.errors import TrainingError
-from training.fit import Fitter, Interrupted, Progress
+from training.fit import Fitter, Progress
 from training.model import SentimentNetwork
 
 CPU = torch.device("cpu")
@@ -189,7 +189,7 @@ def test_after_an_interruption_it_goes_on_to_the_same_result(tmp_path, uninterru
     stopped.train.arm(step, number)
     with pytest.raises(Interrupted):
         stopped.fit()
-    saved = Run(tmp_path).load(CPU)
+    saved = Run(tmp_path).load("fit", CPU)
     assert saved is not None
     assert saved["progress"]["steps"] == step + 1  # the step under way was finished
 
@@ -224,7 +224,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
     training.train.arm(5, signal.SIGINT, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         training.fit()
-    assert Run(tmp_path).load(CPU) is None
+    assert Run(tmp_path).load("fit", CPU) is None
 
 
 def test_signals_are_as_before_afterwards(tmp_path):

@@ -14,7 +14,7 @@ from service.registry import Registry
 from service.routes.predict import _located
 from service.settings import Settings
 
-FIELDS = {"label", "score", "scores", "model", "tokens", "truncated"}
+FIELDS = {"label", "score", "scores", "model", "tokens", "truncated", "known"}
 
 SETTINGS = Settings(device="cpu", deadline_seconds=60)
 

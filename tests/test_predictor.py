@@ -98,9 +98,22 @@ def test_a_blank_text_is_even_and_never_read(registry, text):
             model="reviews-en",
             tokens=0,
             truncated=False,
+            known=0.0,
         )
     ]
     assert batcher.asked == []
+
+
+@pytest.mark.parametrize("text", ["Это ужасно", "良い映画"])
+def test_a_text_in_a_script_that_the_vocabulary_lacks_is_even(registry, text):
+    (found,) = Predictor(registry, StubBatcher(), deadline_seconds=1).predict([text], "reviews-en")
+    assert (found.known, found.score) == (0.0, 0.5)
+    assert found.tokens > 0
+
+
+def test_what_is_known_of_a_text_is_counted_in_characters(predictor):
+    (found,) = predictor.predict(["good Жжжж"], "reviews-en")
+    assert found.known == 0.5
 
 
 def test_a_blank_text_of_a_named_model_has_its_name(predictor):

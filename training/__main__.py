@@ -21,20 +21,26 @@ import torch
 from service.bundle import BundleError, load_bundle
 from training.behave import behave, report
 from training.card import write_card
-from training.checkpoint import Run
-from training.config import FitConfig, NetworkConfig, TextConfig, option
+from training.checkpoint import Interrupted, Run
+from training.config import (
+    KNOBS,
+    FitConfig,
+    NetworkConfig,
+    PretrainConfig,
+    TeachConfig,
+    TextConfig,
+    option,
+)
 from training.datasets import DATASETS, Store
 from training.errors import TrainingError
-from training.fit import Interrupted
-from training.train import Recipe, measure, require_one_task, train
+from training.stages import Recipe
+from training.train import measure, require_one_task, train
 
 ENGLISH = ("imdb", "sst2", "amazon")
 
 # What ships; any other choice of data sets gets a name of its own. An experiment with the same
 # ones wants a --name or an --output, or else it takes the place of the bundle that is served.
 SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
-
-KNOBS = {"network": NetworkConfig, "text": TextConfig, "training": FitConfig}
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +75,8 @@ def _train(options: argparse.Namespace) -> int:
         version=options.bundle_version,
         network=_configured(NetworkConfig, options),
         text=_configured(TextConfig, options),
+        pretrain=_configured(PretrainConfig, options),
+        teach=_configured(TeachConfig, options),
         fit=_configured(FitConfig, options),
     )
     output = options.output or Path("models") / f"{name}.pt"

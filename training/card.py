@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from service.bundle import Metadata, write_atomically
-from training.config import FitConfig, NetworkConfig, TextConfig, option
+from training.config import KNOBS, option
 from training.datasets import DATASETS
 
 _LANGUAGES = {"en": "English", "ko": "Korean"}
@@ -129,7 +129,7 @@ def command(metadata: Metadata) -> str:
     used = metadata.hyper_parameters
     turned = [
         f"{option(knob.name)} {used[knob.name]}"
-        for config in (NetworkConfig, TextConfig, FitConfig)
+        for config in KNOBS.values()
         for knob in fields(config)
         if used.get(knob.name, knob.default) != knob.default
     ]

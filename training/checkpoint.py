@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
+from tqdm import tqdm
 
 from service.bundle import write_atomically
 from service.tokenizer import Tokenizer
 from training.errors import TrainingError
 
+CHECKPOINT_SECONDS = 300  # what a power cut may cost
+
+
+class Interrupted(Exception):
+    """Stopped on request; a checkpoint is left."""
+
 
 @dataclass(frozen=True)
 class Run:
-    """`runs/NAME/`: the recipe, the tokenizer, the word vectors and the last checkpoint."""
+    """`runs/NAME/`: the recipe, the tokenizer, the word vectors and the last checkpoint of each
+    stage."""
 
     folder: Path
 
@@ -31,9 +41,8 @@ class Run:
     def _recipe(self) -> Path:
         return self.folder / "recipe.json"
 
-    @property
-    def _checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
+    def _checkpoint(self, stage: str) -> Path:
+        return self.folder / f"{stage}.pt"
 
     def begin(self, recipe: Mapping[str, Any], *, resume: bool, restart: bool) -> None:
         """Start anew, or make sure that what lies here is the beginning of this very training.
@@ -46,13 +55,13 @@ class Run:
         if resume:
             self._require_same(json.loads(text))
             return
-        if self._checkpoint.exists() and not restart:
+        if any(self.folder.glob("*.pt")) and not restart:
             raise TrainingError(
                 f"{self.folder} holds an unfinished run. Go on with it by --resume (RESUME=1 with "
                 "make), or start anew by --restart (ARGS=--restart)."
             )
-        for name in ("checkpoint.pt", "data.json", "tokenizer.model", "vectors.npy"):
-            (self.folder / name).unlink(missing_ok=True)
+        for path in self._left_behind():
+            path.unlink()
         write_atomically(self._recipe, text.encode())
 
     def _require_same(self, recipe: dict[str, Any]) -> None:
@@ -99,30 +108,48 @@ class Run:
         return np.load(path) if path.exists() else None
 
     def keep_vectors(self, vectors: npt.NDArray[np.float32]) -> None:
-        buffer = io.BytesIO()
-        np.save(buffer, vectors)
-        write_atomically(self.folder / "vectors.npy", buffer.getvalue())
+        self._keep_array("vectors.npy", vectors)
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The last checkpoint, or None before the first."""
-        if not self._checkpoint.exists():
+    def targets(self) -> npt.NDArray[np.float32] | None:
+        path = self.folder / "targets.npy"
+        return np.load(path) if path.exists() else None
+
+    def keep_targets(self, targets: npt.NDArray[np.float32]) -> None:
+        self._keep_array("targets.npy", targets)
+
+    def _keep_array(self, name: str, array: npt.NDArray[np.float32]) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        write_atomically(self.folder / name, buffer.getvalue())
+
+    def load(self, stage: str, device: torch.device) -> dict[str, Any] | None:
+        """The last checkpoint of a stage, or None before the first."""
+        path = self._checkpoint(stage)
+        if not path.exists():
             return None
         try:
-            state: dict[str, Any] = torch.load(self._checkpoint, map_location=device)
+            state: dict[str, Any] = torch.load(path, map_location=device)
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise TrainingError(
-                f"{self._checkpoint} is damaged. Start anew by --restart."
-            ) from error
+            raise TrainingError(f"{path} is damaged. Start anew by --restart.") from error
         return state
 
-    def save(self, state: Mapping[str, Any]) -> None:
+    def save(self, stage: str, state: Mapping[str, Any]) -> None:
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
-        write_atomically(self._checkpoint, buffer.getvalue())
+        write_atomically(self._checkpoint(stage), buffer.getvalue())
 
     def finish(self) -> None:
         """The bundle is written: there is nothing left to resume."""
-        self._checkpoint.unlink(missing_ok=True)
+        for path in self.folder.glob("*.pt"):
+            path.unlink()
+
+    def _left_behind(self) -> list[Path]:
+        """What an earlier run made: all but its recipe."""
+        return [
+            path
+            for pattern in ("*.pt", "*.npy", "data.json", "tokenizer.model")
+            for path in self.folder.glob(pattern)
+        ]
 
 
 def _to_json(value: Any) -> str:
@@ -168,3 +195,28 @@ class StopSignal:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Where torch's random numbers stand, for a checkpoint."""
+    state = {"random": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["random_cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """The inverse of `random_state`."""
+    torch.set_rng_state(state["random"].cpu())
+    if "random_cuda" in state:
+        torch.cuda.set_rng_state(state["random_cuda"].cpu(), device)
+
+
+def progress_bar(title: str, texts: int) -> Any:
+    return tqdm(
+        total=texts,
+        desc=title,
+        unit="text",
+        mininterval=0.5 if sys.stderr.isatty() else 30,  # seconds; a log wants few lines
+        smoothing=0.05,
+    )

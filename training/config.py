@@ -62,6 +62,43 @@ class TextConfig:
 
 
 @dataclass(frozen=True)
+class PretrainConfig:
+    lm_epochs: int = knob(
+        0, "passes of the language model over all texts, unlabelled ones too; 0 to leave it out"
+    )
+    lm_candidates: int = knob(512, "words that the right one is told from, drawn for each step")
+    lm_learning_rate: float = knob(2e-3, "Adam's step size; falls to 0 by a half cosine")
+
+    def __post_init__(self) -> None:
+        _at_least(self, 0, "lm_epochs")
+        _at_least(self, 1, "lm_candidates")
+        _at_least(self, 1e-12, "lm_learning_rate")
+
+
+@dataclass(frozen=True)
+class TeachConfig:
+    teachers: int = knob(1, "networks of other seeds that teach, beside a linear model")
+    teacher_epochs: int = knob(3, "passes of a teacher over the training part, at most")
+    sentences: int = knob(
+        0, "sentences of each unlabelled text that are learnt by themselves, for short texts' sake"
+    )
+    lessons: int = knob(
+        0,
+        "texts of our own making that show negation, contrast and the like, and that words for "
+        "people, places and numbers have no tone",
+    )
+    toneless: int = knob(0, "texts of our own making about which to be undecided, such as numbers")
+    student: int = knob(
+        0, "1: a student learns from the teachers' answers to the unlabelled texts", (0, 1)
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _at_least(self, 1, "teachers", "teacher_epochs")
+        _at_least(self, 0, "sentences", "lessons", "toneless")
+
+
+@dataclass(frozen=True)
 class FitConfig:
     epochs: int = knob(4, "passes over the training part, at most")
     patience: int = knob(2, "epochs without a better validation accuracy before it stops")
@@ -89,6 +126,16 @@ class FitConfig:
         _at_least(self, 1e-12, "learning_rate", "clip_norm")
         _at_least(self, 0, "adversarial_norm", "threads", "seed")
         _share(self, "averaging")
+
+
+# By the title under which `--help` shows them.
+KNOBS = {
+    "network": NetworkConfig,
+    "text": TextConfig,
+    "pretraining": PretrainConfig,
+    "teaching": TeachConfig,
+    "training": FitConfig,
+}
 
 
 def option(name: str) -> str:

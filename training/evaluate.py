@@ -41,9 +41,10 @@ def score(
 ) -> npt.NDArray[np.float32]:
     """Probabilities (N, K) in the order of the texts; texts of like length are read together.
 
-    A text without a token tells nothing: every class is as likely.
+    A text of which nothing is known, such as a blank one, tells nothing: every class is as likely.
     """
-    sequences = [bundle.encode(text).ids for text in texts]
+    encodings = [bundle.encode(text) for text in texts]
+    sequences = [encoding.ids if encoding.known > 0 else [] for encoding in encodings]
     classes = len(bundle.metadata.labels)
     answers = np.full((len(texts), classes), 1 / classes, dtype=np.float32)
     order = sorted((n for n, ids in enumerate(sequences) if ids), key=lambda n: len(sequences[n]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,21 +13,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from training.batches import Batch, Batches
-from training.checkpoint import Run, StopSignal
+from training.checkpoint import (
+    CHECKPOINT_SECONDS,
+    Interrupted,
+    Run,
+    StopSignal,
+    progress_bar,
+    random_state,
+    set_random_state,
+)
 from training.config import FitConfig
 from training.errors import TrainingError
 from training.model import SentimentNetwork
+from training.precision import mixed_precision
 
 log = logging.getLogger(__name__)
-
-CHECKPOINT_SECONDS = 300  # what a power cut may cost
-
-
-class Interrupted(Exception):
-    """Stopped on request; a checkpoint is left."""
 
 
 @dataclass
@@ -53,6 +54,9 @@ class Fitter:
         validation: the validation part of each data set by its name.
         config: the recipe.
         run: where checkpoints go.
+        targets: (texts, K) the probabilities that each text of `train` is to get; without them
+            its label is right and no other.
+        stage: what the checkpoint is called.
     """
 
     def __init__(
@@ -63,6 +67,9 @@ class Fitter:
         config: FitConfig,
         run: Run,
         device: torch.device,
+        *,
+        targets: Tensor | None = None,
+        stage: str = "fit",
     ) -> None:
         empty = [name for name, maker in validation.items() if len(maker) == 0]
         if empty or len(train) == 0:
@@ -73,17 +80,18 @@ class Fitter:
         self._config = config
         self._run = run
         self._device = device
+        self._targets = None if targets is None else targets.to(device)
+        self._stage = stage
         self._progress = Progress()
         self._optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self._average = {name: p.detach().clone() for name, p in network.named_parameters()}
         self._best = {name: p.clone() for name, p in self._average.items()}
         self._total_steps = config.epochs * sum(1 for _ in self._batches(epoch=0))
-        # bfloat16 has the range of float32 and needs no scaling of the loss
-        self._precision = (
-            torch.autocast("cuda", dtype=torch.bfloat16)
-            if device.type == "cuda" and torch.cuda.is_bf16_supported()
-            else torch.autocast(device.type, enabled=False)
-        )
+        self._precision = mixed_precision(device)
+
+    @property
+    def network(self) -> SentimentNetwork:
+        return self._network
 
     def fit(self) -> Progress:
         """Train to the end, from the checkpoint if the run has one; the best weights are left in
@@ -106,7 +114,8 @@ class Fitter:
         self._network.train()
         progress = self._progress
         saved = time.monotonic()
-        with _bar(progress, self._config.epochs, len(self._train)) as bar:
+        title = f"epoch {progress.epoch + 1}/{self._config.epochs}"
+        with progress_bar(title, len(self._train)) as bar:
             for number, batch in enumerate(self._batches(progress.epoch)):
                 if number < progress.step:  # read before the interruption
                     bar.update(len(batch.labels))
@@ -150,7 +159,10 @@ class Fitter:
 
     def _loss(self, embedded: Tensor, batch: Batch) -> Tensor:
         logits = self._network.reader(embedded, batch.lengths)  # (T, N, E) -> (N, K)
-        return nn.functional.cross_entropy(logits, batch.labels)
+        if self._targets is None:
+            return nn.functional.cross_entropy(logits, batch.labels)
+        # Cross-entropy to a probability for each class (N, K), not to one right class.
+        return nn.functional.cross_entropy(logits, self._targets[batch.places])
 
     def _adversarial_push(self, gradient: Tensor | None) -> Tensor:
         """The small change of word vectors that raises the loss most: (T, N, E) -> (T, N, E).
@@ -236,31 +248,17 @@ class Fitter:
             "average": self._average,
             "best": self._best,
             "progress": asdict(self._progress),
-            "random": torch.get_rng_state(),
+            "random": random_state(self._device),
         }
-        if self._device.type == "cuda":
-            state["random_cuda"] = torch.cuda.get_rng_state(self._device)
-        self._run.save(state)
+        self._run.save(self._stage, state)
 
     def _restore(self) -> None:
-        state = self._run.load(self._device)
+        state = self._run.load(self._stage, self._device)
         if state is None:
             return
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._average, self._best = state["average"], state["best"]
         self._progress = Progress(**state["progress"])
-        torch.set_rng_state(state["random"].cpu())
-        if "random_cuda" in state:
-            torch.cuda.set_rng_state(state["random_cuda"].cpu(), self._device)
+        set_random_state(state["random"], self._device)
         log.info("resumed after epoch %d, step %d", self._progress.epoch, self._progress.step)
-
-
-def _bar(progress: Progress, epochs: int, texts: int) -> Any:
-    return tqdm(
-        total=texts,
-        desc=f"epoch {progress.epoch + 1}/{epochs}",
-        unit="text",
-        mininterval=0.5 if sys.stderr.isatty() else 30,  # seconds; a log wants few lines
-        smoothing=0.05,
-    )

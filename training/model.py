@@ -38,6 +38,7 @@ class RecurrentLayer(nn.Module):
     def __init__(self, cell: str, input_size: int, hidden_size: int, directions: int) -> None:
         super().__init__()
         self.two_way = directions == 2
+        self.hidden_size = hidden_size
         self.forwards = CELLS[cell](input_size, hidden_size)
         # The second direction is a layer of its own over each text turned round, not torch's
         # `bidirectional`: that one would begin to read at the padding.

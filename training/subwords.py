@@ -123,7 +123,8 @@ def _normal_form(character: str) -> str:
     if category in ("Cc", "Cf") or 0xFE00 <= ord(character) <= 0xFE0F:
         return ""  # control and format characters; variation selectors (text or emoji style)
     plain = unicodedata.normalize("NFKC", character).casefold()
-    return unicodedata.normalize("NFKC", plain)
+    plain = unicodedata.normalize("NFKC", plain)
+    return "".join(PUNCTUATION.get(part, part) for part in plain)  # a superscript minus is a minus
 
 
 def _hex(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,12 @@ import torch
 
 from service.bundle import Bundle, Metadata, save_bundle
 from service.tokenizer import Tokenizer
-from training.batches import Batches, BatchMaker, ResampledBatches
 from training.calibrate import temperature
 from training.checkpoint import Run
-from training.config import FitConfig, NetworkConfig, TextConfig
 from training.datasets import (
     DATASETS,
     Dataset,
     Development,
-    Example,
     Store,
     find,
     load_development,
@@ -31,24 +28,10 @@ from training.datasets import (
 from training.errors import TrainingError
 from training.evaluate import evaluate, require_labels, table
 from training.export import git_commit, make_bundle
-from training.fit import Fitter, Progress
-from training.model import SentimentNetwork
-from training.subwords import sampled, train_tokenizer
-from training.vectors import train_vectors
+from training.fit import Progress
+from training.stages import Recipe, Workshop
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides what the bundle will be."""
-
-    datasets: tuple[str, ...]
-    name: str
-    version: str
-    network: NetworkConfig
-    text: TextConfig
-    fit: FitConfig
 
 
 def train(
@@ -78,28 +61,9 @@ def train(
         name: load_development(name, seed=recipe.fit.seed, store=store) for name in recipe.datasets
     }
     run.require_same_data({name: [asdict(s) for s in part.sources] for name, part in parts.items()})
-    examples = [example for part in parts.values() for example in part.train]
-    tokenizer = _tokenizer(run, recipe, examples)
-    network = SentimentNetwork(
-        recipe.network,
-        vocabulary_size=len(tokenizer),
-        classes=len(known[0].labels),
-        pad_id=tokenizer.pad_id,
-    )
-    _begin_from_vectors(network, run, recipe, tokenizer, parts)
-    fitter = Fitter(
-        network.to(device),
-        _train_batches(examples, tokenizer, recipe),
-        {
-            name: _validation_batches(part.validation, tokenizer, recipe)
-            for name, part in parts.items()
-        },
-        recipe.fit,
-        run,
-        device,
-    )
-    log.info("training on %s texts, on %s", f"{len(examples):,}", device)
-    progress = fitter.fit()
+    workshop = Workshop(recipe, parts, known[0], run, device)
+    fitter = workshop.student() if recipe.teach.student else workshop.pupil()
+    network, progress, tokenizer = fitter.network, fitter.fit(), workshop.tokenizer
 
     degree = temperature(fitter.validation_logits())
     metadata = _metadata(recipe, parts, tokenizer, progress, degree)
@@ -133,6 +97,8 @@ def _metadata(
         hyper_parameters={
             **asdict(recipe.network),
             **asdict(recipe.text),
+            **asdict(recipe.pretrain),
+            **asdict(recipe.teach),
             **asdict(recipe.fit),
             "temperature": degree,
             "best_epoch": progress.best_epoch,
@@ -177,91 +143,8 @@ def _seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     # A GPU's fast sums are not repeatable; where there is no repeatable one, it warns and goes on.
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-
-
-def _tokenizer(run: Run, recipe: Recipe, examples: list[Example]) -> Tokenizer:
-    tokenizer = run.tokenizer()
-    if tokenizer is None:
-        log.info("making a tokenizer of %s subwords", f"{recipe.text.vocabulary_size:,}")
-        tokenizer = train_tokenizer(
-            (example.text for example in examples), vocabulary_size=recipe.text.vocabulary_size
-        )
-        run.keep_tokenizer(tokenizer)
-    return tokenizer
-
-
-def _begin_from_vectors(
-    network: SentimentNetwork,
-    run: Run,
-    recipe: Recipe,
-    tokenizer: Tokenizer,
-    parts: dict[str, Development],
-) -> None:
-    if recipe.text.vector_epochs == 0:
-        return
-    vectors = run.vectors()
-    if vectors is None:
-        texts = [e.text for part in parts.values() for e in part.train]
-        texts += [text for part in parts.values() for text in part.unlabelled]
-        log.info("learning word vectors from %s texts", f"{len(texts):,}")
-        vectors = train_vectors(
-            texts,
-            tokenizer,
-            size=recipe.network.embedding_size,
-            epochs=recipe.text.vector_epochs,
-            seed=recipe.fit.seed,
-        )
-        run.keep_vectors(vectors)
-    with torch.no_grad():
-        network.embedding.weight.copy_(torch.from_numpy(vectors))
-
-
-def _train_batches(examples: list[Example], tokenizer: Tokenizer, recipe: Recipe) -> Batches:
-    examples, sequences = _readable(examples, tokenizer)
-    alpha, max_tokens = recipe.text.subword_sampling, recipe.text.train_tokens
-    if alpha == 0:
-        return _batches(examples, sequences, tokenizer, recipe, max_tokens)
-
-    def make(seed: int) -> BatchMaker:
-        texts = (example.text for example in examples)
-        drawn = sampled(texts, tokenizer, alpha=alpha, seed=seed)
-        return _batches(examples, drawn, tokenizer, recipe, max_tokens)
-
-    return ResampledBatches(len(examples), make)
-
-
-def _validation_batches(
-    examples: list[Example], tokenizer: Tokenizer, recipe: Recipe
-) -> BatchMaker:
-    examples, sequences = _readable(examples, tokenizer)
-    return _batches(examples, sequences, tokenizer, recipe, recipe.text.max_tokens)
-
-
-def _readable(
-    examples: list[Example], tokenizer: Tokenizer
-) -> tuple[list[Example], list[list[int]]]:
-    """The examples that have a token at all, and their token ids."""
-    sequences = [tokenizer.encode(example.text) for example in examples]
-    kept = [n for n, ids in enumerate(sequences) if ids]
-    if len(kept) < len(examples):
-        log.info("%d texts without a token are left out", len(examples) - len(kept))
-    return [examples[n] for n in kept], [sequences[n] for n in kept]
-
-
-def _batches(
-    examples: list[Example],
-    sequences: list[list[int]],
-    tokenizer: Tokenizer,
-    recipe: Recipe,
-    max_tokens: int,
-) -> BatchMaker:
-    return BatchMaker(
-        [ids[:max_tokens] for ids in sequences],
-        [example.label for example in examples],
-        pad_id=tokenizer.pad_id,
-        batch_tokens=recipe.fit.batch_tokens,
-        batch_texts=recipe.fit.batch_texts,
-    )
+    # With them comes a check that costs a quarter of a step: memory is filled before it is used.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _described(dataset: Dataset, part: Development) -> dict[str, Any]:

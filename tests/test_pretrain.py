@@ -1,0 +1,128 @@
+"""The language model: it learns what follows what, in both directions, and can be stopped."""
+
+from __future__ import annotations
+
+import math
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from test_fit import Interrupting, assert_same_weights
+from torch import Tensor
+
+from training.batches import BatchMaker
+from training.checkpoint import Interrupted, Run
+from training.config import NetworkConfig, PretrainConfig
+from training.errors import TrainingError
+from training.model import SentimentNetwork
+from training.pretrain import LanguageModel, Pretrainer
+
+CPU = torch.device("cpu")
+VOCABULARY = 12
+# Each token is followed by the next one, round and round: nothing is left to chance but the start.
+TEXTS = [[2 + (start + n) % 10 for n in range(8)] for start in range(10)] * 12
+
+
+def network(directions: int = 2) -> SentimentNetwork:
+    torch.manual_seed(1)
+    config = NetworkConfig(
+        embedding_size=8, hidden_size=16, directions=directions, embedding_dropout=0.0
+    )
+    return SentimentNetwork(config, vocabulary_size=VOCABULARY, classes=2, pad_id=0)
+
+
+def frequencies() -> Tensor:
+    return torch.bincount(torch.tensor(TEXTS).flatten(), minlength=VOCABULARY)
+
+
+def pretrainer(folder: Path, model: SentimentNetwork, **knobs: float) -> Pretrainer:
+    config = PretrainConfig(
+        **{"lm_epochs": 6, "lm_candidates": 8, "lm_learning_rate": 0.02} | knobs
+    )
+    batches = Interrupting(TEXTS, [0] * len(TEXTS), pad_id=0, batch_tokens=80, batch_texts=10)
+    return Pretrainer(model, batches, frequencies(), config, seed=1, run=Run(folder), device=CPU)
+
+
+def loss_of(model: LanguageModel, texts: list[list[int]]) -> float:
+    torch.manual_seed(3)
+    ids = torch.tensor(texts).t()
+    with torch.no_grad():
+        return float(model.eval()(ids, torch.full((len(texts),), len(texts[0]))))
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_it_learns_what_follows_what(tmp_path, directions):
+    found = pretrainer(tmp_path, network(directions))
+    before = loss_of(found._model, TEXTS[:10])
+    found.pretrain()
+    assert loss_of(found._model, TEXTS[:10]) < 0.3 * before
+
+
+def test_text_turned_round_is_a_surprise(tmp_path):
+    found = pretrainer(tmp_path, network())
+    found.pretrain()
+    backwards = [text[::-1] for text in TEXTS[:10]]
+    assert loss_of(found._model, backwards) > 5 * loss_of(found._model, TEXTS[:10])
+
+
+def test_word_vectors_and_recurrent_weights_are_learnt_and_the_classifier_is_not(tmp_path):
+    model = network()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    pretrainer(tmp_path, model).pretrain()
+    changed = {n for n, weight in model.state_dict().items() if not torch.equal(weight, before[n])}
+    assert {n for n in before if "classifier" in n} & changed == set()
+    assert {n for n in before if "classifier" not in n} == changed
+
+
+def test_with_all_words_as_candidates_the_loss_is_that_of_a_full_softmax():
+    model = network(directions=1)
+    language = LanguageModel(model, torch.ones(VOCABULARY), candidates=VOCABULARY).eval()
+    ids = torch.tensor([[2, 3, 4]]).t()  # (T, N) = (3, 1)
+    with torch.no_grad():
+        states, _ = language.layer(model.embedding(ids), torch.tensor([3]))
+        logits = language.heads[0](states[:-1, 0]) @ model.embedding.weight.t()  # (2, V)
+        expected = torch.nn.functional.cross_entropy(logits, ids[1:, 0])
+        found = language(ids, torch.tensor([3]))
+    assert float(found) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_padding_is_not_foretold():
+    model = LanguageModel(network(), frequencies(), candidates=8)
+    alone = loss_of(model, [TEXTS[0][:4]])
+    ids = torch.tensor([[*TEXTS[0][:4], 0, 0]]).t()
+    torch.manual_seed(3)
+    with torch.no_grad():
+        padded = float(model(ids, torch.tensor([4])))
+    assert padded == pytest.approx(alone, abs=1e-5)
+
+
+@pytest.mark.parametrize("step", [0, 7, 30])
+def test_after_an_interruption_it_goes_on_to_the_same_result(tmp_path, step):
+    whole = network()
+    torch.manual_seed(5)
+    pretrainer(tmp_path / "whole", whole, lm_epochs=3).pretrain()
+
+    stopped = pretrainer(tmp_path / "stopped", network(), lm_epochs=3)
+    stopped._texts.arm(step, signal.SIGINT)
+    torch.manual_seed(5)
+    with pytest.raises(Interrupted):
+        stopped.pretrain()
+    resumed = network()
+    pretrainer(tmp_path / "stopped", resumed, lm_epochs=3).pretrain()
+    assert_same_weights(resumed.state_dict(), whole.state_dict())
+
+
+def test_a_loss_that_is_no_number_stops_it_with_advice(tmp_path):
+    model = network()
+    with torch.no_grad():
+        model.embedding.weight.fill_(math.inf)
+    with pytest.raises(TrainingError, match="--lm-learning-rate"):
+        pretrainer(tmp_path, model).pretrain()
+
+
+def test_one_token_alone_teaches_nothing_but_does_no_harm():
+    batches = BatchMaker([[3, 4]], [0], pad_id=0, batch_tokens=10, batch_texts=10)
+    (batch,) = batches.epoch(None, CPU)
+    language = LanguageModel(network(), frequencies(), candidates=4)
+    assert math.isfinite(float(language(batch.ids, batch.lengths)))

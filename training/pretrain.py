@@ -1,0 +1,232 @@
+"""A language model first: the recurrent layer learns to foresee the next word before it judges.
+
+Semi-supervised sequence learning (Dai and Le 2015, https://arxiv.org/abs/1511.01432), in both
+directions (Peters et al. 2018, https://arxiv.org/abs/1802.05365): the layer that reads forwards
+foretells the word that follows, the one that reads backwards the word before. No label is needed,
+so all texts serve. What is learnt, word vectors and recurrent weights, is where `fit` begins.
+
+The axes are those of `training/model.py`; further
+
+    P  positions of a batch that have a neighbour to foretell      C  candidates drawn for a step
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.batches import Batch, Batches
+from training.checkpoint import (
+    CHECKPOINT_SECONDS,
+    Interrupted,
+    Run,
+    StopSignal,
+    progress_bar,
+    random_state,
+    set_random_state,
+)
+from training.config import PretrainConfig
+from training.errors import TrainingError
+from training.model import RecurrentLayer, SentimentNetwork
+from training.precision import mixed_precision
+
+log = logging.getLogger(__name__)
+
+STAGE = "pretraining"
+
+
+@dataclass
+class Progress:
+    epoch: int = 0  # epochs that are done
+    step: int = 0  # steps of the epoch under way that are done
+    steps: int = 0  # steps that are done in all
+    loss: float = 0.0  # summed over the steps of the epoch under way
+
+
+class LanguageModel(nn.Module):
+    """The first recurrent layer of a network, with a head for each direction.
+
+    Args:
+        network: its word vectors are both what is read and what is foretold (tied: Press and Wolf
+            2017, https://arxiv.org/abs/1608.05859).
+        frequencies: (V,) how often each token stands in the texts.
+        candidates: C.
+    """
+
+    def __init__(self, network: SentimentNetwork, frequencies: Tensor, candidates: int) -> None:
+        super().__init__()
+        self.embedding = network.embedding
+        self.dropout = network.reader.embedding_dropout
+        self.layer = network.reader.layers[0]
+        assert isinstance(self.layer, RecurrentLayer)
+        hidden, width = self.layer.hidden_size, network.embedding.embedding_dim
+        directions = 2 if self.layer.two_way else 1
+        self.heads = nn.ModuleList(nn.Linear(hidden, width) for _ in range(directions))
+        self.bias = nn.Parameter(torch.zeros(network.embedding.num_embeddings))
+        self._candidates = candidates
+        # Frequent words are drawn more often than rare ones, but less than they are written
+        # (Mikolov et al. 2013, https://arxiv.org/abs/1310.4546).
+        share = frequencies.float().pow(0.75)
+        self._share: Tensor
+        self.register_buffer("_share", share / share.sum())
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """(T, N) int64 and (N,) int64 -> the mean loss over positions and directions, ()."""
+        states, _ = self.layer(self.dropout(self.embedding(ids)), lengths)  # -> (T, N, D*H)
+        inner = torch.arange(1, ids.size(0), device=ids.device).unsqueeze(1) < lengths  # (T-1, N)
+        sides = states.chunk(len(self.heads), dim=2)  # D × (T, N, H)
+        drawn = torch.multinomial(self._share, self._candidates, replacement=False)  # (C,)
+        losses = [self._loss(self.heads[0](sides[0][:-1][inner]), ids[1:][inner], drawn)]
+        if len(self.heads) == 2:
+            losses.append(self._loss(self.heads[1](sides[1][1:][inner]), ids[:-1][inner], drawn))
+        return torch.stack(losses).mean()
+
+    def _loss(self, foretold: Tensor, right: Tensor, drawn: Tensor) -> Tensor:
+        """Sampled softmax (Jean et al. 2015, https://arxiv.org/abs/1412.2007): the right word
+        against the drawn ones, each less how likely it was to be drawn.
+
+        Args:
+            foretold: (P, E).
+            right: (P,) int64.
+            drawn: (C,) int64.
+        """
+        offset = self.bias - self._share.clamp_min(1e-12).log()  # (V,)
+        own = (foretold * self.embedding(right)).sum(1).float() + offset[right]  # (P,)
+        others = foretold @ self.embedding(drawn).t()  # (P, E) (E, C) -> (P, C)
+        others = others.float() + offset[drawn]
+        # Where the right word was drawn as well, it must not count against itself.
+        place = torch.full_like(self.bias, -1, dtype=torch.int64)  # (V,)
+        place[drawn] = torch.arange(len(drawn), device=drawn.device)
+        (hit,) = (place[right] >= 0).nonzero(as_tuple=True)
+        others[hit, place[right[hit]]] = float("-inf")
+        losses: Tensor = torch.logaddexp(own, others.logsumexp(1)) - own  # (P,)
+        return losses.mean()
+
+
+class Pretrainer:
+    """Runs the language model over the texts.
+
+    Args:
+        network: on `device` already; its first recurrent layer and its word vectors are changed.
+        texts: all texts, labelled or not.
+        frequencies: (V,) how often each token stands in them.
+        config: the recipe.
+        seed: of the order, the dropout and the candidates.
+        run: where checkpoints go.
+    """
+
+    def __init__(
+        self,
+        network: SentimentNetwork,
+        texts: Batches,
+        frequencies: Tensor,
+        config: PretrainConfig,
+        *,
+        seed: int,
+        run: Run,
+        device: torch.device,
+    ) -> None:
+        self._model = LanguageModel(network, frequencies, config.lm_candidates).to(device)
+        self._texts = texts
+        self._config = config
+        self._seed = seed
+        self._run = run
+        self._device = device
+        self._progress = Progress()
+        self._optimizer = torch.optim.Adam(self._model.parameters(), lr=config.lm_learning_rate)
+        self._total_steps = config.lm_epochs * sum(1 for _ in self._batches(epoch=0))
+        self._precision = mixed_precision(device)
+
+    def pretrain(self) -> None:
+        """Train to the end, from the checkpoint if the run has one.
+
+        Raises:
+            Interrupted: after Ctrl-C or SIGTERM.
+            TrainingError: the loss is no longer a number.
+        """
+        self._restore()
+        self._model.train()
+        with StopSignal() as stop:
+            while self._progress.epoch < self._config.lm_epochs:
+                self._one_epoch(stop)
+                self._save()
+
+    def _one_epoch(self, stop: StopSignal) -> None:
+        progress = self._progress
+        saved = time.monotonic()
+        with progress_bar(
+            f"language model {progress.epoch + 1}/{self._config.lm_epochs}", len(self._texts)
+        ) as bar:
+            for number, batch in enumerate(self._batches(progress.epoch)):
+                bar.update(len(batch.lengths))
+                if number < progress.step:  # read before the interruption
+                    continue
+                progress.loss += self._one_step(batch)
+                progress.step += 1
+                progress.steps += 1
+                bar.set_postfix(loss=f"{progress.loss / progress.step:.4f}", refresh=False)
+                if stop.asked:
+                    self._save()
+                    raise Interrupted
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
+        progress.epoch += 1
+        log.info(
+            "language model, epoch %d of %d: loss %.4f",
+            progress.epoch,
+            self._config.lm_epochs,
+            progress.loss / max(progress.step, 1),
+        )
+        progress.step, progress.loss = 0, 0.0
+
+    def _one_step(self, batch: Batch) -> float:
+        done = min(self._progress.steps / self._total_steps, 1.0)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._config.lm_learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+        self._optimizer.zero_grad(set_to_none=True)
+        with self._precision:
+            loss = self._model(batch.ids, batch.lengths)
+        value = float(loss.item())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The language model's loss became {value} at step {self._progress.steps + 1}. "
+                "Take a smaller --lm-learning-rate."
+            )
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        self._optimizer.step()
+        return value
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        return self._texts.epoch(self._seed * 1_000_003 + epoch, self._device)
+
+    def _save(self) -> None:
+        state: dict[str, Any] = {
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "progress": asdict(self._progress),
+            "random": random_state(self._device),
+        }
+        self._run.save(STAGE, state)
+
+    def _restore(self) -> None:
+        state = self._run.load(STAGE, self._device)
+        if state is None:
+            return
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._progress = Progress(**state["progress"])
+        set_random_state(state["random"], self._device)
+        log.info(
+            "language model: resumed after epoch %d, step %d",
+            self._progress.epoch,
+            self._progress.step,
+        )

@@ -1,0 +1,327 @@
+"""The stages of a training, each of which begins where the one before ended.
+
+    tokenizer -> word vectors -> language model -> teachers -> their answers -> student
+
+or, without teachers, `fit` right behind the language model. What a stage leaves lies in the run's
+folder: an interrupted training goes on from there, and a stage that is done is not done again.
+Each draws its random numbers from a seed of its own, so that it does not matter where it was
+resumed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from service.tokenizer import Tokenizer
+from training.batches import Batches, BatchMaker, ResampledBatches
+from training.checkpoint import Run
+from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
+from training.datasets import Dataset, Development, Example
+from training.fit import Fitter
+from training.lessons import lessons
+from training.model import SentimentNetwork
+from training.pretrain import Pretrainer
+from training.subwords import sampled, train_tokenizer
+from training.teach import LinearTeacher, Probabilities, blend_weights, blended, sentences
+from training.toneless import toneless
+from training.vectors import train_vectors
+
+log = logging.getLogger(__name__)
+
+# What the language model reads at once: long enough to learn from, short enough to batch well.
+PIECE_TOKENS = 128
+PIECES_AT_ONCE = 1_024
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what the bundle will be."""
+
+    datasets: tuple[str, ...]
+    name: str
+    version: str
+    network: NetworkConfig
+    text: TextConfig
+    pretrain: PretrainConfig
+    teach: TeachConfig
+    fit: FitConfig
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """The stages of one training.
+
+    Args:
+        parts: what may be looked at, by data set.
+        task: a data set that stands for all of them: language and labels.
+        run: where the stages leave what they made.
+    """
+
+    recipe: Recipe
+    parts: Mapping[str, Development]
+    task: Dataset
+    run: Run
+    device: torch.device
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        tokenizer = self.run.tokenizer()
+        if tokenizer is None:
+            size = self.recipe.text.vocabulary_size
+            log.info("making a tokenizer of %s subwords", f"{size:,}")
+            texts = (example.text for example in self._examples)
+            tokenizer = train_tokenizer(texts, vocabulary_size=size)
+            self.run.keep_tokenizer(tokenizer)
+        return tokenizer
+
+    def pupil(self) -> Fitter:
+        """A network that learns from labels alone."""
+        return self._learner("fit", [], self._given([]))
+
+    def student(self) -> Fitter:
+        """A network that learns from labels, and from teachers on the texts that have none."""
+        return self._learner("student", self._unlabelled, self._teachers_answers)
+
+    def _learner(self, stage: str, unlabelled: list[str], answers: Probabilities) -> Fitter:
+        """
+        Args:
+            answers: (unlabelled texts, K), what is to be answered to them.
+        """
+        classes, teach, seed = len(self.task.labels), self.recipe.teach, self.recipe.fit.seed
+        shown = lessons(self.task.language, texts=teach.lessons, seed=seed) if classes == 2 else []
+        undecided = toneless(self.task.language, texts=teach.toneless, seed=seed)
+        texts = [e.text for e in self._examples + shown] + unlabelled + undecided
+        even = np.full((len(undecided), classes), 1 / classes, dtype=np.float32)
+        targets = np.concatenate([self._given(self._examples + shown), answers, even])
+        batches, kept = self._train_batches(texts, targets.argmax(1))
+        log.info("training on %s texts, on %s", f"{len(kept):,}", self.device)
+        return self._fitter(batches, self.recipe.fit, stage, targets[kept])
+
+    def _given(self, examples: Sequence[Example]) -> Probabilities:
+        """(N, K): all for the label."""
+        labels = [example.label for example in examples]
+        return np.eye(len(self.task.labels), dtype=np.float32)[np.array(labels, dtype=np.int64)]
+
+    # --- where a network begins --------------------------------------------------------------
+
+    def _network(self, stage_seed: int) -> SentimentNetwork:
+        torch.manual_seed(stage_seed)
+        network = SentimentNetwork(
+            self.recipe.network,
+            vocabulary_size=len(self.tokenizer),
+            classes=len(self.task.labels),
+            pad_id=self.tokenizer.pad_id,
+        )
+        if self.recipe.text.vector_epochs > 0:
+            with torch.no_grad():
+                network.embedding.weight.copy_(torch.from_numpy(self._vectors))
+        network.to(self.device)
+        if self.recipe.pretrain.lm_epochs > 0:
+            self._pretrain(network)
+            torch.manual_seed(stage_seed)
+        return network
+
+    @cached_property
+    def _vectors(self) -> npt.NDArray[np.float32]:
+        vectors = self.run.vectors()
+        if vectors is None:
+            log.info("learning word vectors from %s texts", f"{len(self._texts):,}")
+            vectors = train_vectors(
+                self._texts,
+                self.tokenizer,
+                size=self.recipe.network.embedding_size,
+                epochs=self.recipe.text.vector_epochs,
+                seed=self.recipe.fit.seed,
+            )
+            self.run.keep_vectors(vectors)
+        return vectors
+
+    def _pretrain(self, network: SentimentNetwork) -> None:
+        batches, frequencies = self._pieces
+        Pretrainer(
+            network,
+            batches,
+            frequencies,
+            self.recipe.pretrain,
+            seed=self.recipe.fit.seed,
+            run=self.run,
+            device=self.device,
+        ).pretrain()
+
+    @cached_property
+    def _pieces(self) -> tuple[Batches, torch.Tensor]:
+        """What the language model reads, and how often each token stands in it."""
+        pieces = [
+            piece
+            for text in self._texts
+            for piece in in_pieces(self.tokenizer.encode(text), PIECE_TOKENS)
+        ]
+        tokens = np.fromiter((token for piece in pieces for token in piece), dtype=np.int64)
+        log.info("the language model reads %s tokens", f"{len(tokens):,}")
+        batches = BatchMaker(
+            pieces,
+            [0] * len(pieces),
+            pad_id=self.tokenizer.pad_id,
+            batch_tokens=self.recipe.fit.batch_tokens,
+            batch_texts=PIECES_AT_ONCE,
+        )
+        return batches, torch.from_numpy(np.bincount(tokens, minlength=len(self.tokenizer)))
+
+    # --- what teachers say -------------------------------------------------------------------
+
+    @cached_property
+    def _teachers_answers(self) -> Probabilities:
+        """What they say to the unlabelled texts together: (unlabelled texts, K)."""
+        answers = self.run.targets()
+        if answers is None:
+            held_out = [e for part in self.parts.values() for e in part.validation]
+            asked = [[e.text for e in held_out], self._unlabelled]
+            said = [self._taught_network(number, asked) for number in range(1, 1 + self._teachers)]
+            said.append(self._taught_linear(asked))
+            labels = np.array([e.label for e in held_out])
+            weights = blend_weights([validation for validation, _ in said], labels)
+            together = blended([validation for validation, _ in said], weights)
+            log.info(
+                "validation accuracy of the teachers: %s; weighted by %s, together: %.2f %%",
+                ", ".join(f"{100 * accuracy(each, labels):.2f} %" for each, _ in said),
+                ", ".join(f"{weight:.2f}" for weight in weights),
+                100 * accuracy(together, labels),
+            )
+            answers = blended([unlabelled for _, unlabelled in said], weights)
+            self.run.keep_targets(answers)
+        return answers
+
+    @property
+    def _teachers(self) -> int:
+        return self.recipe.teach.teachers
+
+    def _taught_network(self, number: int, asked: list[list[str]]) -> list[Probabilities]:
+        fit = replace(
+            self.recipe.fit,
+            epochs=self.recipe.teach.teacher_epochs,
+            seed=self.recipe.fit.seed + 1_000 * number,
+        )
+        log.info("training teacher %d", number)
+        labels = np.array([e.label for e in self._examples])
+        batches, _ = self._train_batches([e.text for e in self._examples], labels)
+        fitter = self._fitter(batches, fit, f"teacher-{number}")
+        fitter.fit()
+        return [self._log_probabilities(fitter.network, texts) for texts in asked]
+
+    def _taught_linear(self, asked: list[list[str]]) -> list[Probabilities]:
+        log.info("training the linear teacher")
+        linear = LinearTeacher(self.task.language, len(self.task.labels)).fit(
+            [e.text for e in self._examples], [e.label for e in self._examples]
+        )
+        return [linear.log_probabilities(texts) for texts in asked]
+
+    def _log_probabilities(self, network: SentimentNetwork, texts: list[str]) -> Probabilities:
+        """(N, K); a text without a token is as likely of any class."""
+        classes = len(self.task.labels)
+        answers = np.full((len(texts), classes), -np.log(classes), dtype=np.float32)
+        sequences, kept = self._readable(texts)
+        batches = self._batches(sequences, [0] * len(sequences), self.recipe.text.max_tokens)
+        network.eval()
+        with torch.inference_mode():
+            for batch in batches.epoch(None, self.device):
+                logits = network(batch.ids, batch.lengths)  # (N, K)
+                places = kept[batch.places.cpu().numpy()]
+                answers[places] = torch.log_softmax(logits, dim=1).cpu().numpy()
+        return answers
+
+    # --- texts -------------------------------------------------------------------------------
+
+    @cached_property
+    def _examples(self) -> list[Example]:
+        return [example for part in self.parts.values() for example in part.train]
+
+    @cached_property
+    def _unlabelled(self) -> list[str]:
+        texts = [text for part in self.parts.values() for text in part.unlabelled]
+        return texts + sentences(texts, self.recipe.teach.sentences, self.recipe.fit.seed)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """All texts, each once."""
+        texts = [e.text for e in self._examples]
+        return texts + [text for part in self.parts.values() for text in part.unlabelled]
+
+    def _readable(self, texts: Sequence[str]) -> tuple[list[list[int]], npt.NDArray[np.int64]]:
+        """The token ids of the texts that have any, and where those texts stand."""
+        sequences = [self.tokenizer.encode(text) for text in texts]
+        kept = [place for place, ids in enumerate(sequences) if ids]
+        if len(kept) < len(texts):
+            log.info("%d texts without a token are left out", len(texts) - len(kept))
+        return [sequences[place] for place in kept], np.array(kept, dtype=np.int64)
+
+    def _fitter(
+        self,
+        train: Batches,
+        config: FitConfig,
+        stage: str,
+        targets: Probabilities | None = None,
+    ) -> Fitter:
+        return Fitter(
+            self._network(config.seed),
+            train,
+            {name: self._validation_batches(part.validation) for name, part in self.parts.items()},
+            config,
+            self.run,
+            self.device,
+            stage=stage,
+            targets=None if targets is None else torch.from_numpy(targets),
+        )
+
+    def _train_batches(
+        self, texts: Sequence[str], labels: npt.NDArray[np.int64]
+    ) -> tuple[Batches, npt.NDArray[np.int64]]:
+        """The batches, and which of the texts are in them."""
+        sequences, kept = self._readable(texts)
+        known = labels[kept].tolist()
+        alpha, max_tokens = self.recipe.text.subword_sampling, self.recipe.text.train_tokens
+        if alpha == 0:
+            return self._batches(sequences, known, max_tokens), kept
+
+        def make(seed: int) -> BatchMaker:
+            readable = (texts[place] for place in kept)
+            drawn = sampled(readable, self.tokenizer, alpha=alpha, seed=seed)
+            return self._batches(drawn, known, max_tokens)
+
+        return ResampledBatches(len(kept), make), kept
+
+    def _validation_batches(self, examples: Sequence[Example]) -> BatchMaker:
+        sequences, kept = self._readable([example.text for example in examples])
+        labels = [examples[place].label for place in kept]
+        return self._batches(sequences, labels, self.recipe.text.max_tokens)
+
+    def _batches(
+        self, sequences: Sequence[Sequence[int]], labels: Sequence[int], max_tokens: int
+    ) -> BatchMaker:
+        return BatchMaker(
+            [ids[:max_tokens] for ids in sequences],
+            labels,
+            pad_id=self.tokenizer.pad_id,
+            batch_tokens=self.recipe.fit.batch_tokens,
+            batch_texts=self.recipe.fit.batch_texts,
+        )
+
+
+def in_pieces(ids: list[int], size: int) -> list[list[int]]:
+    """A text in pieces of `size` tokens; one token alone has no neighbour to foretell.
+
+    >>> in_pieces([1, 2, 3, 4, 5, 6, 7], 3)
+    [[1, 2, 3], [4, 5, 6]]
+    """
+    pieces = [ids[begin : begin + size] for begin in range(0, len(ids), size)]
+    return [piece for piece in pieces if len(piece) > 1]
+
+
+def accuracy(answers: Probabilities, labels: npt.NDArray[np.int64]) -> float:
+    return float((answers.argmax(1) == labels).mean())
