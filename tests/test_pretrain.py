@@ -100,12 +100,10 @@ def test_padding_is_not_foretold():
 @pytest.mark.parametrize("step", [0, 7, 30])
 def test_after_an_interruption_it_goes_on_to_the_same_result(tmp_path, step):
     whole = network()
-    torch.manual_seed(5)
     pretrainer(tmp_path / "whole", whole, lm_epochs=3).pretrain()
 
     stopped = pretrainer(tmp_path / "stopped", network(), lm_epochs=3)
     stopped._texts.arm(step, signal.SIGINT)
-    torch.manual_seed(5)
     with pytest.raises(Interrupted):
         stopped.pretrain()
     resumed = network()
@@ -125,4 +123,4 @@ def test_one_token_alone_teaches_nothing_but_does_no_harm():
     batches = BatchMaker([[3, 4]], [0], pad_id=0, batch_tokens=10, batch_texts=10)
     (batch,) = batches.epoch(None, CPU)
     language = LanguageModel(network(), frequencies(), candidates=4)
-    assert math.isfinite(float(language(batch.ids, batch.lengths)))
+    assert math.isfinite(language(batch.ids, batch.lengths).item())

@@ -124,6 +124,7 @@ class Workshop:
                 network.embedding.weight.copy_(torch.from_numpy(self._vectors))
         network.to(self.device)
         if self.recipe.pretrain.lm_epochs > 0:
+            torch.manual_seed(self.recipe.fit.seed)  # the same one, whichever stage comes first
             self._pretrain(network)
             torch.manual_seed(stage_seed)
         return network
