@@ -259,7 +259,7 @@ TONES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "verdict": (_VERDICTS_BAD, _VERDICTS_GOOD),
     "verdict_g": (_VERDICTS_BAD, _VERDICTS_GOOD),
     "verdict@show": (
-        _list("시간 아까웠다, 망작, 두 번은 못 보겠다, 개노잼, 핵노잼, 존노잼, 망작이네, ㄹㅇ 노잼, 보지 마세요, 괜히 봤어요, 본 걸 후회한다, 노잼임, ㅅㅂ 노잼, 하품만 나옴, 발연기, 폭망"),
+        _list("시간 아까웠다, 망작, 두 번은 못 보겠다, 개노잼, 핵노잼, 존노잼, 망작이네, ㄹㅇ 노잼, 보지 마세요, 괜히 봤어요, 본 걸 후회한다, 노잼임, 하품만 나옴, 발연기, 폭망"),
         _list("시간 가는 줄 몰랐다, 인생작, 다시 봐도 좋다, 개꿀잼, 핵꿀잼, 존잼, 갓띵작, 띵작이네, ㄹㅇ 꿀잼, ㅇㅈ 이건 명작, 꼭 보세요, 잘 봤어요, 보길 잘했다, 몰입감 쩐다, 눈물 펑펑, 배우들 연기 미쳤다"),
     ),
     "event": (_IRONIC, _SINCERE),
