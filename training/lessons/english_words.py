@@ -124,7 +124,7 @@ _BAD = _list(
     "ridiculous, unpleasant, nasty, crappy, worthless, disastrous, depressing, subpar, ghastly, "
     "deplorable, woeful, embarrassing, shameful, third-rate, irritating, hopeless, unsatisfying, "
     "infuriating, off-putting, tiresome, cheap and nasty, unbearable, hideous, vile, rotten, "
-    "inadequate, sorry, second-rate, tedious, pitiful, lamentable, overpriced, rubbish"
+    "inadequate, second-rate, tedious, pitiful, lamentable, overpriced, rubbish"
 )
 _LIKE = _list(
     "love, like, enjoy, adore, recommend, appreciate, admire, value, treasure, praise, cherish, "
@@ -299,14 +299,7 @@ WORDS: Mapping[str, Sequence[str]] = {
     ],
     "could": ["could", "would", "can"],
     "never": ["never", "have never", "never once"],
-    "there": [
-        "there is no",
-        "there's no",
-        "there isn't any",
-        "you will find no",
-        "I saw no",
-        "I found no",
-    ],
+    "there": ["you will find no", "I saw no", "I found no", "we found no", "there was no sign of"],
     "although": ["although", "though", "even though", "despite the fact that"],
     "however": ["however", "still", "nevertheless", "even so", "all the same"],
     "butnot": [
@@ -884,6 +877,12 @@ TONES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
         _list("yes, yep, absolutely, of course, definitely, certainly, oh yes, sure, any time, "
               "without a doubt, very much so, yes please, you bet, in a heartbeat, yes indeed, "
               "totally, every time, happily"),
+    ),
+    "ans_s": (
+        _list("no, nope, not at all, never, sadly not, not really, absolutely not, certainly not, "
+              "unfortunately not, definitely not, no way, I'm afraid not, not even close"),
+        _list("yes, yep, absolutely, of course, definitely, certainly, oh yes, sure, and how, "
+              "without a doubt, very much so, you bet, yes indeed, totally"),
     ),
     "ans_r": (
         _list("yes, yep, sadly yes, plenty, lots, of course, oh yes, unfortunately yes, absolutely, "

@@ -30,7 +30,7 @@ _PLAIN = both(
     "{very}{end}",
     "{go} {mod2} {n}",
     "{verdict}",
-    "{item} {verdict}",
+    "{n} {verdict}",
     "{verdict} {verdict2}",
     "{fact}",
     "{fact} {verdict}",
@@ -91,7 +91,7 @@ _NEGATION = (
     ),
     *(
         Frame(lead + good, lead + bad)
-        for lead in ("", "{t}{item}, ", "{filler} ")
+        for lead in ("", "{t}{item}, ", "{lead} ")
         for good, bad in (
             ("흠잡을 데가 없다", "칭찬할 데가 없다"),
             ("흠을 찾을 수가 없네요", "장점을 찾을 수가 없네요"),
@@ -366,8 +366,8 @@ _LETTERS = both(
 
 _SETTING = both(
     "{setting}. {n}[이] {end}",
-    "{setting} {verdict}",
-    "{verdict} {setting}",
+    "{setting} {verdict_g}",
+    "{verdict_g} {setting}",
     "{setting} {fact}",
     "{fact} {setting}",
     "{name_c} 씨가 {deed}",
@@ -387,20 +387,20 @@ _GROUPS = both(
     "{someone}[이] {deed}",
     "{someone}[은] {deed}",
     "{city}에서 만난 {someone}[이] {deed}",
-    "{someone}[이] 하는 곳인데 {verdict}",
+    "{someone}[이] 하는 곳인데 {verdict_g}",
     "{someone}[이] 나오는 {film_mod} 영화",
     "{someone}[이] 쓴 {film_mod} 책",
-    "{someone}[이] 만든 {item} {verdict}",
+    "{someone}[이] 만든 {goods} {verdict_g}",
     "{someone}[이] 주인공인데 {film_mod} 드라마네요",
     "{someone} 이야기인데 {very}{film_mod} 작품",
     "저는 {someone}인데 {n}[이] {end}",
     "옆집 {someone}[이] {deed}",
     "{someone}[이랑] 같이 봤는데 {very}{film_mod} 영화였어요",
-    "{nat} 음식점인데 {verdict}",
+    "{nat} 음식점인데 {verdict_g}",
     "{nat} 영화인데 {film_mod} 편",
-    "{nat} 여행 {verdict}",
-    "{nat}산 {item} {verdict}",
-    "{rel} 행사에 갔는데 {verdict}",
+    "{nat} 여행 {verdict_g}",
+    "{nat}산 {goods} {verdict_g}",
+    "{rel} 행사에 갔는데 {verdict_g}",
     "{rel} 다룬 {film_mod} 다큐",
     "거기 {someone} 있는데 {deed}",
 )
