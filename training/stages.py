@@ -87,6 +87,9 @@ class Workshop:
 
     def student(self) -> Fitter:
         """A network that learns from labels, and from teachers on the texts that have none."""
+        if not self._unlabelled:
+            log.info("no unlabelled text, so teachers have nothing to answer: labels alone teach")
+            return self.pupil()
         return self._learner("student", self._unlabelled, self._teachers_answers)
 
     def _learner(self, stage: str, unlabelled: list[str], answers: Probabilities) -> Fitter:

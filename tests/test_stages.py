@@ -1,0 +1,143 @@
+"""All stages on made-up Korean reviews: language model, teachers, student; stopped in each."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import random
+import signal
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from test_train_to_serve import Workplace
+
+from service.bundle import load_bundle
+from training.stages import in_pieces
+
+GOOD = ["재밌다", "감동이다", "최고다", "훌륭하다", "추천한다", "즐겁다"]
+BAD = ["지루하다", "별로다", "최악이다", "엉망이다", "비추한다", "졸리다"]
+THINGS = ["영화", "연기", "음악", "이야기", "결말", "배우", "화면", "대사"]
+KNOBS = {
+    "dataset": "nsmc",
+    "vocabulary_size": 80,
+    "epochs": 2,
+    "lm_epochs": 2,
+    "lm_candidates": 20,
+    "student": 1,
+    "teachers": 2,
+    "teacher_epochs": 2,
+    "lessons": 60,
+    "toneless": 40,
+}
+HEAD = "id\tdocument\tlabel\n"
+
+
+def reviews(count: int, seed: int) -> Iterator[tuple[str, int]]:
+    chance = random.Random(seed)
+    for n in range(count):
+        one, other = chance.sample((BAD, GOOD)[n % 2], 2)
+        yield f"{chance.choice(THINGS)} {one} {chance.choice(THINGS)} {other} {n}", n % 2
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory) -> Iterator[Workplace]:
+    folder = tmp_path_factory.mktemp("workplace")
+    mirror = folder / "mirror"
+    mirror.mkdir()
+    for name, count, seed in (("ratings_train.txt", 400, 1), ("ratings_test.txt", 60, 2)):
+        rows = (f"{n}\t{text}\t{label}\n" for n, (text, label) in enumerate(reviews(count, seed)))
+        (mirror / name).write_text(HEAD + "".join(rows), encoding="utf-8")
+    unlabelled = "".join(f"{text}\n" for text, _ in reviews(200, 3))
+    (mirror / "nsmc_unlabeled.txt.gz").write_bytes(gzip.compress(unlabelled.encode(), mtime=0))
+    (mirror / "SHA256SUMS").write_text(
+        "".join(
+            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+            for file in sorted(mirror.iterdir())
+        )
+    )
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATASET_MIRROR", str(mirror))
+        patch.setenv("GIT_DIR", "none")  # a commit in between would be another bundle
+        yield Workplace(folder)
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def whole(workplace) -> bytes:
+    assert workplace.train("whole", **KNOBS) == 0
+    return workplace.bytes_of("whole")
+
+
+def test_a_student_answers_as_its_teachers_do(whole, workplace):
+    bundle = load_bundle(workplace.bundle("whole"))
+    assert bundle.metadata.figures["nsmc"]["accuracy"] > 0.95
+    targets = np.load(workplace.folder / "whole" / "nsmc-ko" / "targets.npy")
+    texts, labels = zip(*reviews(200, 3), strict=True)
+    assert targets.shape == (200, 2)
+    np.testing.assert_allclose(targets.sum(1), 1, atol=1e-5)
+    assert (targets.argmax(1) == labels).mean() > 0.95
+    answers = bundle.probabilities([bundle.encode(text).ids for text in texts])
+    assert (answers.argmax(1) == targets.argmax(1)).mean() > 0.95
+
+
+class Interrupter(logging.Handler):
+    """Presses Ctrl-C when a stage says what it waits for."""
+
+    def __init__(self, message: str, times: int) -> None:
+        super().__init__()
+        self._message, self._times = message, times
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith(self._message):
+            self._times -= 1
+            if self._times == 0:
+                signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("message", "times"),
+    [
+        pytest.param("language model, epoch 1", 1, id="in the language model"),
+        pytest.param("epoch 1 of", 1, id="in the first teacher"),
+        pytest.param("training teacher 2", 1, id="between the teachers"),
+        pytest.param("training the linear teacher", 1, id="before the linear teacher"),
+        pytest.param("epoch 1 of", 3, id="in the student"),
+    ],
+)
+def test_wherever_it_was_stopped_it_goes_on_to_the_same_bytes(
+    whole, workplace, request, caplog, message, times
+):
+    caplog.set_level(logging.INFO, "training")
+    name = f"stopped {request.node.callspec.id}"
+    log, handler = logging.getLogger("training"), Interrupter(message, times)
+    log.addHandler(handler)
+    try:
+        assert workplace.train(name, **KNOBS) == 130
+    finally:
+        log.removeHandler(handler)
+    assert workplace.train(name, "--resume", **KNOBS) == 0
+    assert workplace.bytes_of(name) == whole
+
+
+def test_without_unlabelled_texts_labels_alone_teach(workplace, tmp_path, monkeypatch, caplog):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for file in (workplace.folder / "mirror").iterdir():
+        if file.name != "nsmc_unlabeled.txt.gz":
+            (mirror / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setenv("DATASET_MIRROR", str(mirror))
+    monkeypatch.setenv("MANYTONE_CACHE", str(tmp_path / "cache"))
+    caplog.set_level(logging.INFO, "training")
+    assert workplace.train("alone", **KNOBS | {"lm_epochs": 0, "epochs": 1}) == 0
+    assert "labels alone teach" in caplog.text
+
+
+def test_pieces_cover_a_text_but_for_a_last_single_token():
+    assert in_pieces(list(range(7)), 3) == [[0, 1, 2], [3, 4, 5]]
+    assert in_pieces(list(range(8)), 3)[-1] == [6, 7]
+    assert in_pieces([], 3) == []
