@@ -23,13 +23,18 @@ from training.errors import TrainingError
 
 @dataclass(frozen=True)
 class Run:
-    """`runs/NAME/`: the recipe, the tokenizer, the word vectors and the last checkpoint."""
+    """`runs/NAME/`: the recipe, tokenizer, word vectors, the last checkpoint, every step."""
 
     folder: Path
 
     @property
     def _recipe(self) -> Path:
         return self.folder / "recipe.json"
+
+    @property
+    def steps(self) -> Path:
+        """Every step of the optimiser (`training/steps.py`)."""
+        return self.folder / "steps.csv"
 
     @property
     def _checkpoint(self) -> Path:
@@ -51,7 +56,7 @@ class Run:
                 f"{self.folder} holds an unfinished run. Go on with it by --resume (RESUME=1 with "
                 "make), or start anew by --restart (ARGS=--restart)."
             )
-        for name in ("checkpoint.pt", "data.json", "tokenizer.model", "vectors.npy"):
+        for name in ("checkpoint.pt", "data.json", "steps.csv", "tokenizer.model", "vectors.npy"):
             (self.folder / name).unlink(missing_ok=True)
         write_atomically(self._recipe, text.encode())
 
