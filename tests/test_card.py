@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 
 import pytest
 
 from training.card import card, command, write_card
 from training.config import KNOBS
+from training.report import PICTURES
 
 
 @pytest.fixture
@@ -67,6 +69,31 @@ def test_the_command_names_every_knob_that_was_turned(metadata):
     knobs = {**metadata.hyper_parameters, "cell": "gru", "threads": 1, "seed": 7}
     turned = replace(metadata, hyper_parameters=knobs)
     assert command(turned) == 'make train DATASET="sst2" ARGS="--cell gru --threads 1 --seed 7"'
+
+
+def test_the_epochs_are_in_the_learning_curves_and_not_in_the_table(metadata):
+    history = [{"epoch": 1, "loss": 0.5, "sst2": 0.87654}]
+    knobs = metadata.hyper_parameters | {"history": history}
+    assert card(replace(metadata, hyper_parameters=knobs)) == card(metadata)
+
+
+def test_without_pictures_there_is_no_word_of_them(metadata):
+    assert "Pictures" not in card(metadata)
+
+
+def test_it_shows_the_pictures_that_there_are(metadata, tmp_path):
+    folder = tmp_path / "my tiny"
+    folder.mkdir()
+    for name in ("reliability.png", "confusion.png", "holiday.png"):
+        (folder / name).touch()
+    write_card(tmp_path / "my tiny.md", metadata)
+    text = (tmp_path / "my tiny.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^!\[(.+)\]\((.+)\)$", text, re.MULTILINE)
+    assert shown == [
+        (PICTURES["confusion.png"], "my%20tiny/confusion.png"),
+        (PICTURES["reliability.png"], "my%20tiny/reliability.png"),
+    ]
+    assert text.index("## Figures") < text.index("## Pictures") < text.index("## Data")
 
 
 def test_it_is_written_whole(metadata, tmp_path):

@@ -10,7 +10,15 @@ import torch
 
 from service.bundle import Bundle
 from training.errors import TrainingError
-from training.evaluate import calibration_error, evaluate, require_labels, score, table
+from training.evaluate import (
+    ask,
+    calibration_error,
+    confidence_bins,
+    evaluate,
+    require_labels,
+    score,
+    table,
+)
 
 
 class Numbers:
@@ -52,11 +60,19 @@ FIGURES = {
 
 
 def test_the_figures_are_those_worked_out_by_hand(bundle):
-    assert evaluate(bundle, TEXTS, LABELS) == FIGURES
+    assert evaluate(ask(bundle, TEXTS, LABELS)) == FIGURES
+
+
+def test_each_text_is_read_once(bundle):
+    answers = ask(bundle, TEXTS, LABELS)
+    assert sum(texts for _, texts in bundle.module.shapes) == 4  # a blank one not at all
+    assert answers.tokens.tolist() == [1, 2, 0, 3, 1]
+    assert answers.right.tolist() == [True, False, True, True, False]
+    np.testing.assert_array_equal(answers.probabilities, score(bundle, TEXTS))
 
 
 def test_a_class_that_is_never_answered_still_has_its_column(bundle):
-    assert evaluate(bundle, ["90", "80"], [1, 0])["confusion"] == [[0, 1], [0, 1]]
+    assert evaluate(ask(bundle, ["90", "80"], [1, 0]))["confusion"] == [[0, 1], [0, 1]]
 
 
 def test_a_blank_text_makes_every_class_as_likely(bundle):
@@ -110,6 +126,12 @@ def two_classes(*positive: float) -> np.ndarray:
 def test_the_calibration_error_is_that_worked_out_by_hand(positive, labels, expected):
     found = calibration_error(two_classes(*positive), np.array(labels))
     assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_each_text_is_in_the_bin_of_its_confidence():
+    bins = confidence_bins(two_classes(0.9, 0.55, 0.12, 1.0))
+    assert [texts.tolist() for _, texts in bins] == [[1], [0, 2], [3]]
+    assert [mean for mean, _ in bins] == pytest.approx([0.55, 0.89, 1.0])
 
 
 def test_answers_drawn_from_their_own_probabilities_are_calibrated():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from training.config import FitConfig, NetworkConfig
 from training.errors import TrainingError
 from training.fit import Fitter, Progress
 from training.model import SentimentNetwork
+from training.steps import read_steps
 
 CPU = torch.device("cpu")
 BAD, GOOD = 2, 3  # two of 20 token ids; the others say nothing
@@ -197,6 +199,56 @@ def test_after_an_interruption_it_goes_on_to_the_same_result(tmp_path, uninterru
     torch.manual_seed(999)  # whatever was drawn until now: the checkpoint knows better
     assert resumed.fit() == expected
     assert_same_weights(resumed.weights(), weights)
+
+
+def test_every_step_is_logged_once_however_often_it_is_interrupted(tmp_path):
+    for further_batches in (3, 6, 9):
+        training = Training(tmp_path / "stopped")
+        training.train.arm(further_batches, signal.SIGINT)
+        with pytest.raises(Interrupted):
+            training.fit()
+    progress = Training(tmp_path / "stopped").fit()
+    Training(tmp_path / "straight").fit()
+    stopped, straight = (read_steps(Run(tmp_path / n).steps("fit")) for n in ("stopped", "straight"))
+    assert [step.step for step in stopped] == list(range(1, progress.steps + 1))
+    assert [replace(s, seconds=0) for s in stopped] == [replace(s, seconds=0) for s in straight]
+
+
+def test_steps_that_a_crash_lost_are_logged_anew(tmp_path):
+    stopped = Training(tmp_path)
+    stopped.train.arm(5, signal.SIGINT)
+    with pytest.raises(Interrupted):
+        stopped.fit()
+    checkpoint = tmp_path / "fit.pt"
+    kept = checkpoint.read_bytes()
+    further = Training(tmp_path)
+    further.train.arm(9, signal.SIGINT)
+    with pytest.raises(Interrupted):
+        further.fit()
+    checkpoint.write_bytes(kept)  # as if the power had gone before the second one
+    progress = Training(tmp_path).fit()
+    steps = [step.step for step in read_steps(Run(tmp_path).steps("fit"))]
+    assert steps == list(range(1, progress.steps + 1))
+
+
+def test_what_is_logged_of_a_step_is_what_was_done(tmp_path):
+    progress = Training(tmp_path).fit()
+    steps = read_steps(Run(tmp_path).steps("fit"))
+    by_epoch = [[step for step in steps if step.epoch == epoch] for epoch in (1, 2, 3)]
+    for epoch, entry in zip(by_epoch, progress.history, strict=True):
+        assert sum(step.texts for step in epoch) == 200
+        assert sum(step.tokens for step in epoch) == sum(map(len, texts_of(200, seed=1)[0]))
+        assert np.mean([step.loss for step in epoch]) == pytest.approx(entry["loss"])
+    rates = [step.learning_rate for step in steps]
+    assert rates[0] == 0.05
+    assert rates == sorted(rates, reverse=True)
+    assert all(step.gradient_norm > 0 and step.seconds > 0 for step in steps)
+    assert np.mean([s.adversarial_loss for s in steps]) > np.mean([s.loss for s in steps])
+
+
+def test_no_adversarial_loss_is_logged_where_there_is_none(tmp_path):
+    Training(tmp_path, adversarial_norm=0.0, epochs=1).fit()
+    assert {step.adversarial_loss for step in read_steps(Run(tmp_path).steps("fit"))} == {None}
 
 
 def test_it_may_be_interrupted_more_than_once(tmp_path, uninterrupted):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import random
+import re
 import signal
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from service.app import create_app
 from service.bundle import Bundle, load_bundle
 from service.settings import Settings
 from training.__main__ import main
+from training.report import PICTURES
+from training.steps import read_steps
 
 GOOD = ["wonderful", "lovely", "brilliant", "charming", "funny", "warm", "clever", "delightful"]
 BAD = ["terrible", "dull", "awful", "boring", "clumsy", "cold", "stupid", "dreadful"]
@@ -93,8 +96,12 @@ class Workplace:
         """The exit code; the bundle, if there is one, is at `bundle(name)`."""
         options = KNOBS | {key.replace("_", "-"): value for key, value in knobs.items()}
         words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
-        paths = ["--output", str(self.bundle(name)), "--runs", str(self.folder / name)]
+        paths = ["--output", str(self.bundle(name)), "--runs", str(self.runs / name)]
         return main([*words, *paths, *flags])
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
 
     def bundle(self, name: str) -> Path:
         return self.folder / f"{name}.pt"
@@ -182,6 +189,32 @@ def test_evaluate_prints_the_figures_that_stand_in_the_bundle(trained, workplace
     assert f"calibration error  {100 * figures['calibration_error']:.2f} %" in shown
 
 
+def test_its_card_shows_how_it_learnt_and_where_it_errs(trained, workplace):
+    folder = workplace.folder / "first"
+    assert {path.name for path in folder.glob("*.png")} == set(PICTURES)
+    card = workplace.bundle("first").with_suffix(".md").read_text(encoding="utf-8")
+    assert re.findall(r"\(first/(.*)\)", card) == list(PICTURES)
+    history = trained.metadata.hyper_parameters["history"]
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
+    best = trained.metadata.hyper_parameters["best_epoch"]
+    assert history[best - 1] == trained.metadata.hyper_parameters["validation"]
+    steps = read_steps(workplace.runs / "first" / "sst2-en" / "fit-steps.csv")
+    assert [step.step for step in steps] == list(range(1, len(steps) + 1))
+    assert {step.epoch for step in steps} == {1, 2, 3}
+
+
+def test_report_draws_the_same_pictures_again(trained, workplace, tmp_path):
+    bundle = tmp_path / "again.pt"
+    bundle.write_bytes(workplace.bytes_of("first"))
+    run = str(workplace.runs / "first" / "sst2-en")
+    command = ["report", str(bundle), "--dataset", "sst2", "--run", run, "--device", "cpu"]
+    assert main(command) == 0
+    for name in PICTURES:
+        first = workplace.folder / "first" / name
+        assert (tmp_path / "again" / name).read_bytes() == first.read_bytes(), name
+    assert "](again/confusion.png)" in bundle.with_suffix(".md").read_text(encoding="utf-8")
+
+
 def test_the_same_seed_gives_the_same_bytes(trained, workplace):
     random.seed(3)
     torch.manual_seed(3)
@@ -206,6 +239,6 @@ def test_after_ctrl_c_resume_gives_the_same_bytes(trained, workplace, interrupte
 
     assert workplace.train("stopped", "--resume") == 0
     assert workplace.bytes_of("stopped") == workplace.bytes_of("first")
-    (run,) = (workplace.folder / "stopped").iterdir()
+    (run,) = (workplace.runs / "stopped").iterdir()
     assert not list(run.glob("*.pt"))
     assert json.loads((run / "recipe.json").read_text())["datasets"] == ["sst2"]

@@ -83,6 +83,7 @@ def test_every_config_is_behind_an_option():
         pytest.param(["--device", "meta"], "auto, cpu, cuda or cuda:N", id="not a machine's"),
         pytest.param(["--device", "cuda:99"], "--device=cuda:99: PyTorch sees", id="no such GPU"),
         pytest.param(["--resume"], "without --resume", id="nothing to resume"),
+        pytest.param(["--output", "models/x"], "ends in .pt", id="a bundle by no bundle's name"),
     ],
 )
 def test_a_mistake_is_one_clear_message(command, arguments, message):
@@ -106,6 +107,7 @@ def test_cuda_without_a_gpu_says_what_to_do(command):
         pytest.param(["--epoch-count", "3"], "unrecognized arguments", id="unknown option"),
         pytest.param(["--resume", "--restart"], "not allowed with", id="both at once"),
         pytest.param(["evaluate"], "required", id="no bundle named"),
+        pytest.param(["report", "models/x.pt"], "--dataset", id="nothing to draw it from"),
     ],
 )
 def test_a_command_that_cannot_be_read_shows_how_to_write_it(arguments, message, capsys):
@@ -182,6 +184,12 @@ def test_a_missing_bundle_is_one_clear_message(command):
     code, said = command("evaluate", "no/such.pt", "--dataset", "sst2")
     assert code == 1
     assert "no/such.pt: cannot be read (No such file or directory)" in said
+
+
+def test_a_run_without_steps_is_one_clear_message(command):
+    code, said = command("report", "x.pt", "--dataset", "sst2", "--run", "runs/x")
+    assert code == 1
+    assert "runs/x: no steps here. Give the folder of a run" in said
 
 
 def test_a_file_that_is_no_bundle_is_one_clear_message(command):

@@ -1,5 +1,5 @@
 """The command line: `python -m training` trains a bundle, `evaluate` measures one, `behave` shows
-where it fails, `card` writes its model card.
+where it fails, `report` draws its pictures, `card` writes its model card.
 
 Parse the arguments, call the steps, say errors in one line.
 """
@@ -10,7 +10,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from service.bundle import BundleError, load_bundle
+from service.bundle import Bundle, BundleError, load_bundle
 from training.behave import behave, report
 from training.card import write_card
 from training.checkpoint import Interrupted, Run
@@ -33,6 +33,8 @@ from training.config import (
 )
 from training.datasets import DATASETS, Store
 from training.errors import TrainingError
+from training.evaluate import Answers
+from training.report import write_report
 from training.stages import Recipe
 from training.train import measure, require_one_task, train
 
@@ -83,7 +85,7 @@ def _train(options: argparse.Namespace) -> int:
     _require_writable(output)
     run = Run(options.runs / name)
     try:
-        bundle = train(
+        bundle, tests = train(
             recipe,
             store=Store.from_env(os.environ),
             run=run,
@@ -96,18 +98,27 @@ def _train(options: argparse.Namespace) -> int:
         # Before the first checkpoint as well: a tokenizer and vectors that are done are kept.
         print(f"\nstopped; --resume goes on from what is in {run.folder}", file=sys.stderr)
         return 130
-    card = output.with_suffix(".md")
-    write_card(card, bundle.metadata)
-    log.info("wrote %s (%.1f MB) and %s", output, output.stat().st_size / 1e6, card)
+    log.info("wrote %s (%.1f MB)", output, output.stat().st_size / 1e6)
+    _describe(output, bundle, tests, run.last_steps)
     return 0
+
+
+def _describe(path: Path, bundle: Bundle, tests: Mapping[str, Answers], steps: Path | None) -> None:
+    """The pictures of the bundle at `path`, and its card, which shows them."""
+    pictures = write_report(path.with_suffix(""), bundle, tests, steps)
+    card = path.with_suffix(".md")
+    write_card(card, bundle.metadata)
+    log.info("wrote %s and %d pictures in %s", card, len(pictures), path.with_suffix(""))
 
 
 def _require_writable(output: Path) -> None:
     """Hours of training should not end at a folder that nobody may write to.
 
     Raises:
-        TrainingError: the bundle could not be written.
+        TrainingError: the bundle could not be written, or would stand where its pictures go.
     """
+    if output.suffix != ".pt":
+        raise TrainingError(f"--output={output}: the name of a bundle ends in .pt.")
     folder = next(parent for parent in output.absolute().parents if parent.exists())
     try:
         with TemporaryFile(dir=folder):
@@ -122,15 +133,23 @@ def _require_writable(output: Path) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     bundle = load_bundle(options.bundle, _device(options.device))
-    store = Store.from_env(os.environ)
-    for dataset in options.dataset:
-        measure(bundle, dataset, store)
+    measure(bundle, options.dataset, Store.from_env(os.environ))
     return 0
 
 
 def _behave(options: argparse.Namespace) -> int:
     findings = behave(load_bundle(options.bundle, _device(options.device)))
     print(report(findings, examples=options.examples))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    steps = Run(options.run).last_steps if options.run else None
+    if options.run and steps is None:
+        raise TrainingError(f"{options.run}: no steps here. Give the folder of a run: runs/NAME.")
+    bundle = load_bundle(options.bundle, _device(options.device))
+    tests = measure(bundle, options.dataset, Store.from_env(os.environ))
+    _describe(options.bundle, bundle, tests, steps)
     return 0
 
 
@@ -147,7 +166,8 @@ def _train_parser() -> argparse.ArgumentParser:
         prog="python -m training",
         description="Train a sentiment bundle on public reviews.",
         epilog="Other commands: evaluate BUNDLE --dataset NAME measures a bundle; behave BUNDLE "
-        "shows where it fails; card BUNDLE writes its model card. Each has its own --help.",
+        "shows where it fails; report BUNDLE --dataset NAME draws its pictures; card BUNDLE writes "
+        "its model card. Each has its own --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -201,6 +221,23 @@ def _behave_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _report_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training report",
+        description="Draw the pictures of a bundle from test parts, into the folder BUNDLE/ beside "
+        "BUNDLE.pt, and write its card, which shows them.",
+    )
+    parser.add_argument("bundle", type=Path, help="such as models/reviews-en.pt")
+    parser.add_argument("--dataset", nargs="+", required=True, metavar="NAME",
+                        help=", ".join(DATASETS))  # fmt: skip
+    parser.add_argument(
+        "--run", type=Path, help="folder of its training, such as runs/reviews-en: the learning "
+        "curves show each step (default: each epoch, which the bundle knows)",
+    )  # fmt: skip
+    _add_device(parser)
+    return parser
+
+
 def _card_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training card",
@@ -214,6 +251,7 @@ def _card_parser() -> argparse.ArgumentParser:
 COMMANDS = {
     "evaluate": (_evaluate, _evaluate_parser),
     "behave": (_behave, _behave_parser),
+    "report": (_report, _report_parser),
     "card": (_card, _card_parser),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from service.bundle import Bundle
+from service.bundle import Bundle, Metadata
 from training.behaviours import BY_LANGUAGE, Capability
 from training.errors import TrainingError
 from training.evaluate import score
@@ -22,6 +22,12 @@ class Finding:
     def rate(self) -> float:
         """Share of the cases that failed, 0 to 1."""
         return len(self.failures) / len(self.capability.cases)
+
+
+def has_suite(metadata: Metadata) -> bool:
+    """Whether there is a suite for a bundle's language, and its classes are what the suite asks
+    for."""
+    return metadata.language in BY_LANGUAGE and set(metadata.labels) == {"negative", "positive"}
 
 
 def behave(bundle: Bundle) -> list[Finding]:

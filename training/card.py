@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from service.bundle import Metadata, write_atomically
 from training.config import KNOBS, option
 from training.datasets import DATASETS
+from training.report import PICTURES
 
 _LANGUAGES = {"en": "English", "ko": "Korean"}
 
@@ -30,11 +32,18 @@ _LIMITS = """\
 
 
 def write_card(path: Path, metadata: Metadata) -> None:
-    """Write `metadata` as Markdown."""
-    write_atomically(path, card(metadata).encode())
+    """Write `metadata` as Markdown, with the pictures in the folder `NAME/` beside `NAME.md`."""
+    folder = path.with_suffix("")
+    pictures = [f"{folder.name}/{name}" for name in PICTURES if (folder / name).exists()]
+    write_atomically(path, card(metadata, pictures).encode())
 
 
-def card(metadata: Metadata) -> str:
+def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
+    """The card as Markdown.
+
+    Args:
+        pictures: those that there are of `training.report.PICTURES`, as paths from the card.
+    """
     language = _LANGUAGES.get(metadata.language, metadata.language)
     return "\n".join(
         [
@@ -76,6 +85,7 @@ def card(metadata: Metadata) -> str:
             "Which answers were given (a row is the right class, a column the answer):",
             "",
             *_confusions(metadata),
+            *_pictures(pictures),
             "## Data",
             "",
             *_table(
@@ -104,7 +114,7 @@ def card(metadata: Metadata) -> str:
                 [
                     (name, _value(value))
                     for name, value in sorted(metadata.hyper_parameters.items())
-                    if name != "validation"
+                    if name not in ("validation", "history")
                 ],
             ),
             "",
@@ -145,6 +155,14 @@ def _confusions(metadata: Metadata) -> list[str]:
         ]
         lines += [*_table((name, *metadata.labels), rows), ""]
     return lines
+
+
+def _pictures(paths: Sequence[str]) -> list[str]:
+    if not paths:
+        return []
+    shown = {path: PICTURES[path.rpartition("/")[2]] for path in paths}
+    images = [line for path, text in shown.items() for line in (f"![{text}]({quote(path)})", "")]
+    return ["## Pictures", "", *images]
 
 
 def _source(entry: Mapping[str, Any]) -> list[str]:

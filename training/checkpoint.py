@@ -32,14 +32,24 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """`runs/NAME/`: the recipe, the tokenizer, the word vectors and the last checkpoint of each
-    stage."""
+    """`runs/NAME/`: the recipe, tokenizer, word vectors; of each stage the last checkpoint and
+    every step."""
 
     folder: Path
 
     @property
     def _recipe(self) -> Path:
         return self.folder / "recipe.json"
+
+    def steps(self, stage: str) -> Path:
+        """Every step of a stage (`training/steps.py`)."""
+        return self.folder / f"{stage}-steps.csv"
+
+    @property
+    def last_steps(self) -> Path | None:
+        """The steps of the stage that made the bundle; None if there are none."""
+        known = [self.steps(stage) for stage in ("student", "fit")]
+        return next((path for path in known if path.exists()), None)
 
     def _checkpoint(self, stage: str) -> Path:
         return self.folder / f"{stage}.pt"
@@ -147,7 +157,7 @@ class Run:
         """What an earlier run made: all but its recipe."""
         return [
             path
-            for pattern in ("*.pt", "*.npy", "data.json", "tokenizer.model")
+            for pattern in ("*.pt", "*.npy", "*-steps.csv", "data.json", "tokenizer.model")
             for path in self.folder.glob(pattern)
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,28 +12,59 @@ import numpy.typing as npt
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from tqdm import tqdm
 
-from service.bundle import Bundle
+from service.bundle import Bundle, Encoding
 from training.errors import TrainingError
 
 CALIBRATION_BINS = 15
 
 
-def evaluate(bundle: Bundle, texts: Sequence[str], labels: Sequence[int]) -> dict[str, Any]:
-    """The figures of a bundle on one test part, as they stand in its metadata.
+@dataclass(frozen=True)
+class Answers:
+    """What a bundle answers to N texts: all that its figures and its pictures are made of."""
+
+    probabilities: npt.NDArray[np.float32]  # (N, K)
+    labels: npt.NDArray[np.int64]  # (N,): the right classes
+    tokens: npt.NDArray[np.int64]  # (N,): how many were read of each text
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """(N,): whether the likeliest class is the right one."""
+        right: npt.NDArray[np.bool_] = self.probabilities.argmax(1) == self.labels
+        return right
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """(K, K) texts: a row is the right class, a column the answer."""
+        predicted, classes = self.probabilities.argmax(1), range(self.probabilities.shape[1])
+        counts: npt.NDArray[np.int64] = confusion_matrix(self.labels, predicted, labels=classes)
+        return counts
+
+
+def ask(bundle: Bundle, texts: Sequence[str], labels: Sequence[int]) -> Answers:
+    """Have the bundle read each text once.
 
     Args:
         texts: any number, of any length.
         labels: their right classes, as indices into the bundle's labels.
     """
-    probabilities = score(bundle, texts)
-    predicted = probabilities.argmax(1)
-    classes = list(range(len(bundle.metadata.labels)))
+    encodings = [bundle.encode(text) for text in texts]
+    return Answers(
+        _probabilities(bundle, encodings),
+        np.asarray(labels, dtype=np.int64),
+        np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64),
+    )
+
+
+def evaluate(answers: Answers) -> dict[str, Any]:
+    """The figures of a bundle on one test part, as they stand in its metadata."""
+    labels, predicted = answers.labels, answers.probabilities.argmax(1)
+    classes = range(answers.probabilities.shape[1])
     return {
-        "texts": len(texts),
+        "texts": len(labels),
         "accuracy": round(float(accuracy_score(labels, predicted)), 5),
         "f1": round(float(f1_score(labels, predicted, labels=classes, average="macro")), 5),
-        "calibration_error": round(calibration_error(probabilities, np.asarray(labels)), 5),
-        "confusion": confusion_matrix(labels, predicted, labels=classes).tolist(),
+        "calibration_error": round(calibration_error(answers.probabilities, labels), 5),
+        "confusion": answers.confusion.tolist(),
     }
 
 
@@ -44,9 +76,18 @@ def score(
     A text of which nothing is known, such as a blank one, tells nothing: every class is as likely.
     """
     encodings = [bundle.encode(text) for text in texts]
+    return _probabilities(bundle, encodings, batch_texts, batch_tokens)
+
+
+def _probabilities(
+    bundle: Bundle,
+    encodings: Sequence[Encoding],
+    batch_texts: int = 64,
+    batch_tokens: int = 16_384,
+) -> npt.NDArray[np.float32]:
     sequences = [encoding.ids if encoding.known > 0 else [] for encoding in encodings]
     classes = len(bundle.metadata.labels)
-    answers = np.full((len(texts), classes), 1 / classes, dtype=np.float32)
+    answers = np.full((len(sequences), classes), 1 / classes, dtype=np.float32)
     order = sorted((n for n, ids in enumerate(sequences) if ids), key=lambda n: len(sequences[n]))
     quiet = None if sys.stderr.isatty() else True
     with tqdm(total=len(order), desc="scoring", unit="text", disable=quiet) as bar:
@@ -63,15 +104,27 @@ def calibration_error(
 ) -> float:
     """Expected calibration error, 0 to 1: how far confidence and accuracy are apart, over 15 equal
     bins of confidence, weighted by the texts in each (Guo et al. 2017, section 2)."""
-    confidence = probabilities.max(1)
     right = probabilities.argmax(1) == labels
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     return float(
         sum(
-            abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
-            for b in np.unique(bins)
+            abs(right[texts].mean() - confidence) * len(texts) / len(labels)
+            for confidence, texts in confidence_bins(probabilities)
         )
     )
+
+
+def confidence_bins(
+    probabilities: npt.NDArray[np.float32],
+) -> list[tuple[float, npt.NDArray[np.int64]]]:
+    """The texts by how sure their answers (N, K) are, in 15 equal bins from 0 to 1.
+
+    Returns:
+        Of each bin that is not empty: the mean confidence in it, and the places of its texts.
+    """
+    confidence = probabilities.max(1)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    members = [np.flatnonzero(bins == b) for b in np.unique(bins)]
+    return [(float(confidence[texts].mean()), texts) for texts in members]
 
 
 def require_labels(bundle: Bundle, dataset: str, labels: Sequence[str]) -> None:

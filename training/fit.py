@@ -28,6 +28,7 @@ from training.config import FitConfig
 from training.errors import TrainingError
 from training.model import SentimentNetwork
 from training.precision import mixed_precision
+from training.steps import Step, StepLog
 
 log = logging.getLogger(__name__)
 
@@ -102,15 +103,18 @@ class Fitter:
             TrainingError: the loss is no longer a number.
         """
         self._restore()
-        with StopSignal() as stop:
+        with (
+            StepLog(self._run.steps(self._stage), self._progress.steps) as steps,
+            StopSignal() as stop,
+        ):
             while self._progress.epoch < self._config.epochs and not self._out_of_patience():
-                self._one_epoch(stop)
+                self._one_epoch(stop, steps)
                 self._validate()
                 self._save()
         self._put(self._best)
         return self._progress
 
-    def _one_epoch(self, stop: StopSignal) -> None:
+    def _one_epoch(self, stop: StopSignal, steps: StepLog) -> None:
         self._network.train()
         progress = self._progress
         saved = time.monotonic()
@@ -120,7 +124,9 @@ class Fitter:
                 if number < progress.step:  # read before the interruption
                     bar.update(len(batch.labels))
                     continue
-                progress.loss += self._one_step(batch)
+                step = self._one_step(batch)
+                steps.add(step)
+                progress.loss += step.loss
                 progress.step += 1
                 progress.steps += 1
                 bar.update(len(batch.labels))
@@ -132,7 +138,8 @@ class Fitter:
                     self._save()
                     saved = time.monotonic()
 
-    def _one_step(self, batch: Batch) -> float:
+    def _one_step(self, batch: Batch) -> Step:
+        begun = time.monotonic()
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
         self._optimizer.zero_grad(set_to_none=True)
@@ -147,15 +154,26 @@ class Fitter:
                 "--learning-rate or --clip-norm."
             )
         loss.backward()
+        hard = None
         if self._config.adversarial_norm > 0:
             push = self._adversarial_push(embedded.grad)
             with self._precision:
                 hard = self._loss(self._network.embedding(batch.ids) + push, batch)
             hard.backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_norm)
         self._optimizer.step()
         self._follow()
-        return value
+        return Step(
+            epoch=self._progress.epoch + 1,
+            step=self._progress.steps + 1,
+            loss=value,
+            adversarial_loss=None if hard is None else hard.item(),
+            learning_rate=self._learning_rate(),
+            gradient_norm=norm.item(),
+            tokens=int(batch.lengths.sum()),
+            texts=len(batch.labels),
+            seconds=time.monotonic() - begun,
+        )
 
     def _loss(self, embedded: Tensor, batch: Batch) -> Tensor:
         logits = self._network.reader(embedded, batch.lengths)  # (T, N, E) -> (N, K)

@@ -26,7 +26,7 @@ from training.datasets import (
     load_test,
 )
 from training.errors import TrainingError
-from training.evaluate import evaluate, require_labels, table
+from training.evaluate import Answers, ask, evaluate, require_labels, table
 from training.export import git_commit, make_bundle
 from training.fit import Progress
 from training.stages import Recipe, Workshop
@@ -43,8 +43,11 @@ def train(
     device: torch.device,
     resume: bool = False,
     restart: bool = False,
-) -> Bundle:
+) -> tuple[Bundle, dict[str, Answers]]:
     """Train a bundle and write it to `output`.
+
+    Returns:
+        The bundle, and its answers to the test part of each data set.
 
     Raises:
         TrainingError: bad data, or a run that cannot be resumed or would be lost.
@@ -68,11 +71,12 @@ def train(
     degree = temperature(fitter.validation_logits())
     metadata = _metadata(recipe, parts, tokenizer, progress, degree)
     bundle = make_bundle(network, degree, tokenizer, metadata)
-    figures = {name: measure(bundle, name, store) for name in recipe.datasets}
+    tests = measure(bundle, recipe.datasets, store)
+    figures = {name: evaluate(answers) for name, answers in tests.items()}
     bundle = replace(bundle, metadata=replace(metadata, figures=figures))
     save_bundle(output, bundle)
     run.finish()
-    return bundle
+    return bundle, tests
 
 
 def _metadata(
@@ -103,19 +107,22 @@ def _metadata(
             "temperature": degree,
             "best_epoch": progress.best_epoch,
             "validation": progress.history[progress.best_epoch - 1],
+            "history": progress.history,
         },
         torch_version=torch.__version__,
         git_commit=git_commit(),
     )
 
 
-def measure(bundle: Bundle, dataset: str, store: Store) -> dict[str, Any]:
-    """The figures on the test part of a data set, printed and returned."""
-    require_labels(bundle, dataset, find(dataset).labels)
-    test = load_test(dataset, store=store)
-    figures = evaluate(bundle, [e.text for e in test], [e.label for e in test])
-    print(table(dataset, figures, bundle.metadata.labels), flush=True)
-    return figures
+def measure(bundle: Bundle, datasets: Sequence[str], store: Store) -> dict[str, Answers]:
+    """The answers to the test part of each data set, whose figures are printed."""
+    found = {}
+    for name in datasets:
+        require_labels(bundle, name, find(name).labels)
+        test = load_test(name, store=store)
+        found[name] = ask(bundle, [e.text for e in test], [e.label for e in test])
+        print(table(name, evaluate(found[name]), bundle.metadata.labels), flush=True)
+    return found
 
 
 def require_one_task(names: Sequence[str]) -> list[Dataset]:

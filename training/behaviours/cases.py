@@ -71,6 +71,11 @@ class Capability:
     cases: tuple[Case, ...]
     protected: bool = False  # about groups of people: held to a stricter limit
 
+    @property
+    def limit(self) -> float:
+        """The share of failures that can be put up with, 0 to 1."""
+        return 0.05 if self.protected else 0.1
+
 
 def filled(template: str, **words: Sequence[str]) -> Iterator[str]:
     """Every way to fill a template, in order.
