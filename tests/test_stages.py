@@ -15,7 +15,7 @@ import torch
 from test_train_to_serve import Workplace
 
 from service.bundle import load_bundle
-from training.stages import in_pieces
+from training.stages import cropped, in_pieces
 
 GOOD = ["재밌다", "감동이다", "최고다", "훌륭하다", "추천한다", "즐겁다"]
 BAD = ["지루하다", "별로다", "최악이다", "엉망이다", "비추한다", "졸리다"]
@@ -76,7 +76,7 @@ def whole(workplace) -> bytes:
 def test_a_student_answers_as_its_teachers_do(whole, workplace):
     bundle = load_bundle(workplace.bundle("whole"))
     assert bundle.metadata.figures["nsmc"]["accuracy"] > 0.95
-    targets = np.load(workplace.folder / "whole" / "nsmc-ko" / "targets.npy")
+    targets = np.load(workplace.runs / "whole" / "reviews-ko" / "targets.npy")
     texts, labels = zip(*reviews(200, 3), strict=True)
     assert targets.shape == (200, 2)
     np.testing.assert_allclose(targets.sum(1), 1, atol=1e-5)
@@ -141,3 +141,14 @@ def test_pieces_cover_a_text_but_for_a_last_single_token():
     assert in_pieces(list(range(7)), 3) == [[0, 1, 2], [3, 4, 5]]
     assert in_pieces(list(range(8)), 3)[-1] == [6, 7]
     assert in_pieces([], 3) == []
+
+
+def test_a_crop_is_a_part_of_the_text_and_another_at_another_seed():
+    text = list(range(100))
+    crops = [cropped([text, [1, 2]], 10, seed) for seed in range(50)]
+    assert all(short == [1, 2] for _, short in crops)
+    assert all(long == text[long[0] : long[0] + 10] for long, _ in crops)
+    starts = {long[0] for long, _ in crops}
+    assert len(starts) > 20
+    assert min(starts) < 15
+    assert max(starts) > 75

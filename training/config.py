@@ -44,6 +44,11 @@ class NetworkConfig:
 class TextConfig:
     vocabulary_size: int = knob(20_000, "subwords; with 128 float16 each they fill 5 MB")
     train_tokens: int = knob(400, "tokens of a text that training reads; the rest is left out")
+    crops: str = knob(
+        "head",
+        "which tokens of a longer text training reads: the first ones, or others at each epoch",
+        ("head", "random"),
+    )
     max_tokens: int = knob(1_024, "tokens of a text that the bundle reads; the rest is cut")
     subword_sampling: float = knob(
         0.0,
@@ -55,6 +60,7 @@ class TextConfig:
     )
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         _at_least(self, 3, "vocabulary_size")
         _at_least(self, 1, "train_tokens", "max_tokens")
         _at_least(self, 0, "vector_epochs")

@@ -11,6 +11,7 @@ resumed.
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -289,14 +290,18 @@ class Workshop:
         """The batches, and which of the texts are in them."""
         sequences, kept = self._readable(texts)
         known = labels[kept].tolist()
-        alpha, max_tokens = self.recipe.text.subword_sampling, self.recipe.text.train_tokens
-        if alpha == 0:
-            return self._batches(sequences, known, max_tokens), kept
+        text = self.recipe.text
+        if text.subword_sampling == 0 and text.crops == "head":
+            return self._batches(sequences, known, text.train_tokens), kept
 
         def make(seed: int) -> BatchMaker:
-            readable = (texts[place] for place in kept)
-            drawn = sampled(readable, self.tokenizer, alpha=alpha, seed=seed)
-            return self._batches(drawn, known, max_tokens)
+            drawn = sequences
+            if text.subword_sampling > 0:
+                readable = (texts[place] for place in kept)
+                drawn = sampled(readable, self.tokenizer, alpha=text.subword_sampling, seed=seed)
+            if text.crops == "random":
+                drawn = cropped(drawn, text.train_tokens, seed)
+            return self._batches(drawn, known, text.train_tokens)
 
         return ResampledBatches(len(kept), make), kept
 
@@ -325,6 +330,17 @@ def in_pieces(ids: list[int], size: int) -> list[list[int]]:
     """
     pieces = [ids[begin : begin + size] for begin in range(0, len(ids), size)]
     return [piece for piece in pieces if len(piece) > 1]
+
+
+def cropped(sequences: Sequence[list[int]], size: int, seed: int) -> list[list[int]]:
+    """`size` tokens in a row of each longer text, from a place drawn by `seed`.
+
+    >>> cropped([[1, 2], [1, 2, 3, 4, 5]], 3, seed=1)
+    [[1, 2], [3, 4, 5]]
+    """
+    chance = random.Random(seed)
+    starts = (int(chance.random() * (max(0, len(ids) - size) + 1)) for ids in sequences)
+    return [ids[start : start + size] for ids, start in zip(sequences, starts, strict=True)]
 
 
 def accuracy(answers: Probabilities, labels: npt.NDArray[np.int64]) -> float:
