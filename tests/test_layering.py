@@ -10,7 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-TRAINING_ONLY = {"training", "torchtext", "sklearn", "scipy", "gensim", "nltk", "matplotlib"}
+TRAINING_ONLY = {
+    "training",
+    "torchtext",
+    "sklearn",
+    "scipy",
+    "gensim",
+    "nltk",
+    "matplotlib",
+    "pyarrow",
+}
 SERVICE_ONLY = {"flask", "gunicorn", "werkzeug"}
 
 # What training may import of service; what these import themselves comes along.

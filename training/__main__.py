@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,14 +20,23 @@ from typing import Any
 import torch
 
 from service.bundle import BundleError, load_bundle
+from training.base import load_base
 from training.behave import behave, report
 from training.card import write_card
 from training.checkpoint import Run
-from training.config import FitConfig, NetworkConfig, TextConfig, option
-from training.datasets import DATASETS, Store
+from training.config import (
+    BASE_DEFAULTS,
+    OWN_DEFAULTS,
+    FitConfig,
+    NetworkConfig,
+    TextConfig,
+    option,
+)
+from training.datasets import DATASETS, Columns, Store
 from training.errors import TrainingError
 from training.fit import Interrupted
-from training.train import Recipe, measure, require_one_task, train
+from training.reviews import OwnFile, require_one_task
+from training.train import Recipe, measure, train
 
 ENGLISH = ("imdb", "sst2", "amazon")
 
@@ -35,6 +45,18 @@ ENGLISH = ("imdb", "sst2", "amazon")
 SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
 
 KNOBS = {"network": NetworkConfig, "text": TextConfig, "training": FitConfig}
+
+
+def _listed(defaults: Mapping[str, object]) -> str:
+    return ", ".join(f"{option(name)} {value}" for name, value in defaults.items())
+
+
+# Shown above a group of knobs.
+_OTHER_DEFAULTS = {
+    "network": "--from takes the bundle's sizes.",
+    "training": f"Defaults with --data: {_listed(OWN_DEFAULTS)}. With --from: "
+    f"{_listed(BASE_DEFAULTS)}.",
+}
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         if arguments and arguments[0] in COMMANDS:
             run, parser = COMMANDS[arguments[0]]
             return run(parser().parse_args(arguments[1:]))
-        return _train(_train_parser().parse_args(arguments))
+        return _train(_train_options(arguments))
     except (TrainingError, BundleError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -59,18 +81,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    known = require_one_task(options.dataset)
-    datasets = tuple(dataset.name for dataset in known)
-    language = known[0].language
-    name = options.name or SHIPPED.get(datasets, "-".join((*datasets, language)))
-    recipe = Recipe(
-        datasets=datasets,
-        name=name,
-        version=options.bundle_version,
-        network=_configured(NetworkConfig, options),
-        text=_configured(TextConfig, options),
-        fit=_configured(FitConfig, options),
-    )
+    recipe = _recipe(options)
+    name = recipe.name
     output = options.output or Path("models") / f"{name}.pt"
     _require_writable(output)
     run = Run(options.runs / name)
@@ -92,6 +104,72 @@ def _train(options: argparse.Namespace) -> int:
     write_card(card, bundle.metadata)
     log.info("wrote %s (%.1f MB) and %s", output, output.stat().st_size / 1e6, card)
     return 0
+
+
+def _train_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options, with the defaults that go with the data and with the bundle to go on from."""
+    parser = _train_parser()
+    options = parser.parse_args(arguments)
+    if options.data:
+        parser.set_defaults(**OWN_DEFAULTS)
+    if options.base:
+        base = load_base(options.base)
+        parser.set_defaults(**BASE_DEFAULTS, **base.fixed(), language=base.bundle.metadata.language)
+    return parser.parse_args(arguments)
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    datasets, own, name = _own(options) if options.data else _public(options)
+    return Recipe(
+        datasets=datasets,
+        name=name,
+        version=options.bundle_version,
+        network=_configured(NetworkConfig, options),
+        text=_configured(TextConfig, options),
+        fit=_configured(FitConfig, options),
+        own=own,
+        base=str(options.base) if options.base else None,
+    )
+
+
+def _public(options: argparse.Namespace) -> tuple[tuple[str, ...], None, str]:
+    """
+    Raises:
+        TrainingError: the data sets do not go together, or are not in the language.
+    """
+    known = require_one_task(options.dataset)
+    datasets, language = tuple(dataset.name for dataset in known), known[0].language
+    if options.language not in (None, language):
+        raise TrainingError(
+            f"--language={options.language}: {', '.join(datasets)} is in {language!r}. Leave it "
+            "out, or name other data."
+        )
+    if options.base:
+        default = "-".join((*datasets, "from", options.base.stem))
+    else:
+        default = SHIPPED.get(datasets, "-".join((*datasets, language)))
+    return datasets, None, options.name or default
+
+
+def _own(options: argparse.Namespace) -> tuple[tuple[str, ...], OwnFile, str]:
+    """
+    Raises:
+        TrainingError: no language, or the bundle would take the place of one that ships.
+    """
+    language = options.language or ""
+    if re.fullmatch("[a-z]{2,3}", language) is None:
+        raise TrainingError(
+            f"--language={language}: the language of {options.data} is not known. Give its ISO 639 "
+            "code, such as en, ko or de (LANGUAGE=en with make)."
+        )
+    name = options.name or options.data.name.partition(".")[0]
+    if not options.name and name in SHIPPED.values():
+        raise TrainingError(
+            f"{options.data}: the bundle would be called {name}, as one that ships. Give it "
+            "another --name (NAME=… with make)."
+        )
+    columns = Columns(options.text_column, options.label_column)
+    return (), OwnFile(str(options.data), columns, language), name
 
 
 def _require_writable(output: Path) -> None:
@@ -137,16 +215,36 @@ def _card(options: argparse.Namespace) -> int:
 def _train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training",
-        description="Train a sentiment bundle on public reviews.",
+        description="Train a sentiment bundle on public reviews, or on your own.",
         epilog="Other commands: evaluate BUNDLE --dataset NAME measures a bundle; behave BUNDLE "
         "shows where it fails; card BUNDLE writes its model card. Each has its own --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument(
         "--dataset", nargs="+", default=list(ENGLISH), metavar="NAME",
         help=f"data sets to train on, of one language: {', '.join(DATASETS)}",
     )  # fmt: skip
-    parser.add_argument("--name", help="of the bundle (default: after the data sets)")
+    data.add_argument(
+        "--data", type=Path, metavar="FILE",
+        help="your own reviews instead: .csv, .tsv, .jsonl or .parquet, a text and a label a row",
+    )  # fmt: skip
+    parser.add_argument("--text-column", default="text", metavar="NAME", help="of --data")
+    parser.add_argument(
+        "--label-column", default="label", metavar="NAME", help="of --data: its values are the "
+        "classes, as many as there are",
+    )  # fmt: skip
+    parser.add_argument(
+        "--language", metavar="CODE",
+        help="of --data, ISO 639, such as en (default: that of the bundle of --from)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--from", dest="base", type=Path, metavar="BUNDLE",
+        help="go on from this bundle, such as models/reviews-en.pt: its subwords, its network",
+    )  # fmt: skip
+    parser.add_argument(
+        "--name", help="of the bundle (default: after the data sets, or the file of --data)"
+    )
     parser.add_argument("--bundle-version", default="1", help="shown by GET /models")
     parser.add_argument(
         "--output", type=Path, help="where the bundle goes (default: models/NAME.pt)"
@@ -157,7 +255,7 @@ def _train_parser() -> argparse.ArgumentParser:
     again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     again.add_argument("--restart", action="store_true", help="throw an unfinished run away")
     for title, config in KNOBS.items():
-        group = parser.add_argument_group(title)
+        group = parser.add_argument_group(title, _OTHER_DEFAULTS.get(title))
         for knob in fields(config):
             group.add_argument(
                 option(knob.name),

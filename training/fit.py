@@ -53,6 +53,8 @@ class Fitter:
         validation: the validation part of each data set by its name.
         config: the recipe.
         run: where checkpoints go.
+        class_weights: (K,) float32, what an error on a text of each class costs; None for 1 each.
+            With weights, each class counts the same in the choice of the epoch too.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Fitter:
         config: FitConfig,
         run: Run,
         device: torch.device,
+        class_weights: Tensor | None = None,
     ) -> None:
         empty = [name for name, maker in validation.items() if len(maker) == 0]
         if empty or len(train) == 0:
@@ -73,6 +76,7 @@ class Fitter:
         self._config = config
         self._run = run
         self._device = device
+        self._class_weights = None if class_weights is None else class_weights.to(device)
         self._progress = Progress()
         self._optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self._average = {name: p.detach().clone() for name, p in network.named_parameters()}
@@ -150,7 +154,7 @@ class Fitter:
 
     def _loss(self, embedded: Tensor, batch: Batch) -> Tensor:
         logits = self._network.reader(embedded, batch.lengths)  # (T, N, E) -> (N, K)
-        return nn.functional.cross_entropy(logits, batch.labels)
+        return nn.functional.cross_entropy(logits, batch.labels, self._class_weights)
 
     def _adversarial_push(self, gradient: Tensor | None) -> Tensor:
         """The small change of word vectors that raises the loss most: (T, N, E) -> (T, N, E).
@@ -182,7 +186,7 @@ class Fitter:
         live = {name: p.detach().clone() for name, p in self._network.named_parameters()}
         self._put(self._average)
         accuracies = {
-            name: float((logits.argmax(1) == labels).mean())
+            name: self._accuracy(logits.argmax(1), labels)
             for name, (logits, labels) in self.validation_logits().items()
         }
         mean = float(np.mean(list(accuracies.values())))
@@ -203,6 +207,14 @@ class Fitter:
             100 * mean,
             100 * progress.best_accuracy,
         )
+
+    def _accuracy(self, answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> float:
+        """Share of right answers, 0 to 1; with class weights the mean of the classes' shares
+        (balanced accuracy), which an answer that is always the commonest class cannot raise."""
+        right = answers == labels
+        if self._class_weights is None:
+            return float(right.mean())
+        return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
     def validation_logits(
         self,

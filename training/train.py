@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 
 from service.bundle import Bundle, Metadata, save_bundle
 from service.tokenizer import Tokenizer
+from training.base import Base, load_base, require_fit, take_weights
 from training.batches import Batches, BatchMaker, ResampledBatches
 from training.calibrate import temperature
 from training.checkpoint import Run
 from training.config import FitConfig, NetworkConfig, TextConfig
-from training.datasets import (
-    DATASETS,
-    Dataset,
-    Development,
-    Example,
-    Store,
-    find,
-    load_development,
-    load_test,
-)
-from training.errors import TrainingError
+from training.datasets import Example, Store, find, load_test
 from training.evaluate import evaluate, require_labels, table
 from training.export import git_commit, make_bundle
 from training.fit import Fitter, Progress
 from training.model import SentimentNetwork
+from training.reviews import OwnFile, Reviews, own_reviews, public_reviews
 from training.subwords import sampled, train_tokenizer
 from training.vectors import train_vectors
 
@@ -43,12 +35,14 @@ log = logging.getLogger(__name__)
 class Recipe:
     """All that decides what the bundle will be."""
 
-    datasets: tuple[str, ...]
+    datasets: tuple[str, ...]  # public ones; none with a file of one's own
     name: str
     version: str
     network: NetworkConfig
     text: TextConfig
     fit: FitConfig
+    own: OwnFile | None = None
+    base: str | None = None  # the path of a bundle to go on from
 
 
 def train(
@@ -67,73 +61,99 @@ def train(
         TrainingError: bad data, or a run that cannot be resumed or would be lost.
         Interrupted: after Ctrl-C; `resume=True` goes on.
     """
-    known = require_one_task(recipe.datasets)
+    base = load_base(Path(recipe.base)) if recipe.base else None
     run.begin(asdict(recipe), resume=resume, restart=restart)
     _seed_everything(recipe.fit.seed)
     if recipe.fit.threads:
         torch.set_num_threads(recipe.fit.threads)
 
-    log.info("reading %s", ", ".join(recipe.datasets))
-    parts = {
-        name: load_development(name, seed=recipe.fit.seed, store=store) for name in recipe.datasets
-    }
-    run.require_same_data({name: [asdict(s) for s in part.sources] for name, part in parts.items()})
-    examples = [example for part in parts.values() for example in part.train]
-    tokenizer = _tokenizer(run, recipe, examples)
+    reviews = _reviews(recipe, store)
+    if base:
+        require_fit(base, {**asdict(recipe.network), **asdict(recipe.text)}, reviews.language)
+    run.require_same_data(_sources(reviews, base))
+    examples = reviews.train
+    tokenizer = base.bundle.tokenizer if base else _tokenizer(run, recipe, examples)
     network = SentimentNetwork(
         recipe.network,
         vocabulary_size=len(tokenizer),
-        classes=len(known[0].labels),
+        classes=len(reviews.labels),
         pad_id=tokenizer.pad_id,
     )
-    _begin_from_vectors(network, run, recipe, tokenizer, parts)
+    if base:
+        take_weights(network, base, reviews.labels)
+    else:
+        _begin_from_vectors(network, run, recipe, tokenizer, reviews)
     fitter = Fitter(
         network.to(device),
         _train_batches(examples, tokenizer, recipe),
         {
             name: _validation_batches(part.validation, tokenizer, recipe)
-            for name, part in parts.items()
+            for name, part in reviews.parts.items()
         },
         recipe.fit,
         run,
         device,
+        _class_weights(examples, recipe.fit),
     )
     log.info("training on %s texts, on %s", f"{len(examples):,}", device)
     progress = fitter.fit()
 
     degree = temperature(fitter.validation_logits())
-    metadata = _metadata(recipe, parts, tokenizer, progress, degree)
+    metadata = _metadata(recipe, reviews, base, tokenizer, progress, degree)
     bundle = make_bundle(network, degree, tokenizer, metadata)
-    figures = {name: measure(bundle, name, store) for name in recipe.datasets}
+    figures = {name: _measured(bundle, name, test()) for name, test in reviews.tests.items()}
     bundle = replace(bundle, metadata=replace(metadata, figures=figures))
     save_bundle(output, bundle)
     run.finish()
     return bundle
 
 
+def _reviews(recipe: Recipe, store: Store) -> Reviews:
+    log.info("reading %s", recipe.own.path if recipe.own else ", ".join(recipe.datasets))
+    if recipe.own:
+        return own_reviews(recipe.own, seed=recipe.fit.seed)
+    return public_reviews(recipe.datasets, seed=recipe.fit.seed, store=store)
+
+
+def _sources(reviews: Reviews, base: Base | None) -> dict[str, Any]:
+    """What a run must find unchanged when it is resumed."""
+    sources: dict[str, Any] = {entry["name"]: entry["files"] for entry in reviews.described}
+    return {**sources, **base.described()} if base else sources
+
+
+def _class_weights(examples: list[Example], config: FitConfig) -> torch.Tensor | None:
+    """(K,) float32: N / (K * texts of the class) (King and Zeng 2001), or None for 1 each."""
+    if config.class_weights == "none":
+        return None
+    labels = [example.label for example in examples]
+    weights = compute_class_weight("balanced", classes=np.unique(labels), y=labels)
+    return torch.tensor(weights, dtype=torch.float32)
+
+
 def _metadata(
     recipe: Recipe,
-    parts: dict[str, Development],
+    reviews: Reviews,
+    base: Base | None,
     tokenizer: Tokenizer,
     progress: Progress,
     degree: float,
 ) -> Metadata:
     """All but the figures, which are still to be measured."""
-    known = [find(name) for name in recipe.datasets]
     return Metadata(
         name=recipe.name,
         version=recipe.version,
-        language=known[0].language,
-        labels=known[0].labels,
+        language=reviews.language,
+        labels=reviews.labels,
         max_tokens=recipe.text.max_tokens,
         pad_id=tokenizer.pad_id,
         unk_id=tokenizer.unk_id,
-        datasets=tuple(_described(dataset, parts[dataset.name]) for dataset in known),
+        datasets=reviews.described + (base.datasets() if base else ()),
         figures={},
         hyper_parameters={
             **asdict(recipe.network),
             **asdict(recipe.text),
             **asdict(recipe.fit),
+            **(base.described() if base else {}),
             "temperature": degree,
             "best_epoch": progress.best_epoch,
             "validation": progress.history[progress.best_epoch - 1],
@@ -146,29 +166,13 @@ def _metadata(
 def measure(bundle: Bundle, dataset: str, store: Store) -> dict[str, Any]:
     """The figures on the test part of a data set, printed and returned."""
     require_labels(bundle, dataset, find(dataset).labels)
-    test = load_test(dataset, store=store)
+    return _measured(bundle, dataset, load_test(dataset, store=store))
+
+
+def _measured(bundle: Bundle, name: str, test: list[Example]) -> dict[str, Any]:
     figures = evaluate(bundle, [e.text for e in test], [e.label for e in test])
-    print(table(dataset, figures, bundle.metadata.labels), flush=True)
+    print(table(name, figures, bundle.metadata.labels), flush=True)
     return figures
-
-
-def require_one_task(names: Sequence[str]) -> list[Dataset]:
-    """The data sets, of one language and the same labels, in the catalog's order: the order in
-    which they were named does not change a bundle.
-
-    Raises:
-        TrainingError: there is none, one stands twice, or they do not go together.
-    """
-    asked = [find(name) for name in names]
-    known = [dataset for dataset in DATASETS.values() if dataset in asked]
-    if not known or len(set(names)) < len(names):
-        raise TrainingError(f"--dataset {' '.join(names)}: name each data set once, at least one.")
-    if len({(dataset.language, dataset.labels) for dataset in known}) > 1:
-        listed = "; ".join(f"{d.name}: {d.language}, {'/'.join(d.labels)}" for d in known)
-        raise TrainingError(
-            f"One bundle has one language and one set of labels, but {listed}. Train one each."
-        )
-    return known
 
 
 def _seed_everything(seed: int) -> None:
@@ -184,7 +188,9 @@ def _tokenizer(run: Run, recipe: Recipe, examples: list[Example]) -> Tokenizer:
     if tokenizer is None:
         log.info("making a tokenizer of %s subwords", f"{recipe.text.vocabulary_size:,}")
         tokenizer = train_tokenizer(
-            (example.text for example in examples), vocabulary_size=recipe.text.vocabulary_size
+            (example.text for example in examples),
+            vocabulary_size=recipe.text.vocabulary_size,
+            at_most=recipe.own is not None,
         )
         run.keep_tokenizer(tokenizer)
     return tokenizer
@@ -195,14 +201,14 @@ def _begin_from_vectors(
     run: Run,
     recipe: Recipe,
     tokenizer: Tokenizer,
-    parts: dict[str, Development],
+    reviews: Reviews,
 ) -> None:
     if recipe.text.vector_epochs == 0:
         return
     vectors = run.vectors()
     if vectors is None:
-        texts = [e.text for part in parts.values() for e in part.train]
-        texts += [text for part in parts.values() for text in part.unlabelled]
+        texts = [example.text for example in reviews.train]
+        texts += [text for part in reviews.parts.values() for text in part.unlabelled]
         log.info("learning word vectors from %s texts", f"{len(texts):,}")
         vectors = train_vectors(
             texts,
@@ -262,16 +268,3 @@ def _batches(
         batch_tokens=recipe.fit.batch_tokens,
         batch_texts=recipe.fit.batch_texts,
     )
-
-
-def _described(dataset: Dataset, part: Development) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "title": dataset.title,
-        "licence": dataset.licence,
-        "citation": dataset.citation,
-        "files": [asdict(source) for source in part.sources],
-        "train": len(part.train),
-        "validation": len(part.validation),
-        "unlabelled": len(part.unlabelled),
-    }
