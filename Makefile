@@ -31,6 +31,7 @@ help: ## list the targets
 	@echo
 	@echo "  make serve PORT=9000 WORKERS=2 DEVICE=cpu MODELS_DIR=models HOST=127.0.0.1"
 	@echo '  make train DATASET="imdb sst2 amazon" SEED=1 DEVICE=auto RESUME=1 ARGS="--help"'
+	@echo '  make train DATA=reviews.csv TEXT=text LABEL=label LANGUAGE=en FROM=models/reviews-en.pt NAME=shop'
 
 setup: $(VENV)/.torch ## install what serving needs into .venv
 
@@ -44,9 +45,15 @@ serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODEL
 test: setup-dev ## run the tests (ARGS goes to pytest)
 	$(PY) -m pytest $(ARGS)
 
-train: setup-training ## make a bundle from public data (DATASET, SEED, DEVICE, RESUME=1, ARGS)
-	$(PY) -m training $(if $(DATASET),--dataset $(DATASET)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(DEVICE),--device $(DEVICE)) $(if $(RESUME),--resume) $(ARGS)
+# Some of these stand in everybody's environment (Ubuntu sets LANGUAGE, WSL sets NAME): only what is written
+# behind `make train` counts.
+typed = $(if $(filter command,$(origin $(2))),$(1) "$($(2))")
+
+train: setup-training ## make a bundle from public data (DATASET) or your own (DATA, TEXT, LABEL, LANGUAGE)
+	$(PY) -m training $(if $(DATASET),--dataset $(DATASET)) $(call typed,--data,DATA) \
+		$(call typed,--text-column,TEXT) $(call typed,--label-column,LABEL) \
+		$(call typed,--language,LANGUAGE) $(call typed,--from,FROM) $(call typed,--name,NAME) \
+		$(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(RESUME),--resume) $(ARGS)
 
 evaluate: which-bundle setup-training ## measure a bundle on a data set (BUNDLE, DATASET, ARGS)
 	$(PY) -m training evaluate "$(BUNDLE)" --dataset $(DATASET) $(ARGS)
@@ -125,12 +132,12 @@ $(VENV)/.torch: FORCE
 endif
 
 $(VENV)/.training: requirements/training.txt | $(VENV)/.torch
-	@echo "Installing what training needs (requirements/training.txt; about 120 MB) ..."
+	@echo "Installing what training needs (requirements/training.txt; about 170 MB) ..."
 	@$(PIP_INSTALL) -r requirements/training.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt | $(VENV)/.torch
-	@echo "Installing what tests and checks need (requirements/dev.txt; about 160 MB) ..."
+	@echo "Installing what tests and checks need (requirements/dev.txt; about 210 MB) ..."
 	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@
 

@@ -209,7 +209,8 @@ def test_every_step_is_logged_once_however_often_it_is_interrupted(tmp_path):
             training.fit()
     progress = Training(tmp_path / "stopped").fit()
     Training(tmp_path / "straight").fit()
-    stopped, straight = (read_steps(Run(tmp_path / n).steps("fit")) for n in ("stopped", "straight"))
+    runs = (Run(tmp_path / name) for name in ("stopped", "straight"))
+    stopped, straight = (read_steps(run.steps("fit")) for run in runs)
     assert [step.step for step in stopped] == list(range(1, progress.steps + 1))
     assert [replace(s, seconds=0) for s in stopped] == [replace(s, seconds=0) for s in straight]
 
@@ -349,3 +350,35 @@ def test_it_learns_on_a_gpu_and_goes_on_there(tmp_path):
     resumed = Training(tmp_path, device=gpu, epochs=4, dropout=0.0)
     assert resumed.fit().best_accuracy > 0.95
     assert {weight.device.type for weight in resumed.weights().values()} == {"cuda"}
+
+
+# --- class weights --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("class_weights", "probability", "accuracy"),
+    [
+        pytest.param(None, 0.1, 0.9, id="each text weighs the same"),
+        pytest.param(torch.tensor([5 / 9, 5.0]), 0.5, 0.5, id="each class weighs the same"),
+    ],
+)
+def test_a_rare_class_counts_for_what_it_weighs(tmp_path, class_weights, probability, accuracy):
+    """One text in ten is of class 1, and nothing in the texts tells which."""
+    config = FitConfig(epochs=3, learning_rate=0.1, averaging=0, adversarial_norm=0)
+    torch.manual_seed(1)
+    network = SentimentNetwork(
+        NetworkConfig(embedding_size=8, hidden_size=8, dropout=0, embedding_dropout=0),
+        vocabulary_size=20,
+        classes=2,
+        pad_id=0,
+    )
+    limits = {"pad_id": 0, "batch_texts": 100, "batch_tokens": 300}
+    texts = BatchMaker([[4, 5, 6]] * 1000, [int(n % 10 == 0) for n in range(1000)], **limits)
+    fitter = Fitter(network, texts, {"toy": texts}, config, Run(tmp_path), CPU, class_weights)
+    progress = fitter.fit()
+    logits, _ = fitter.validation_logits()["toy"]
+    found = torch.softmax(torch.from_numpy(logits[0]), dim=0)[1]
+    assert float(found) == pytest.approx(probability, abs=0.1)
+    if class_weights is None:  # balanced accuracy is a half whatever the constant answer is
+        assert logits[0].argmax() == 0
+    assert progress.best_accuracy == pytest.approx(accuracy)

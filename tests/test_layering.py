@@ -10,7 +10,17 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-TRAINING_ONLY = {"training", "torchtext", "sklearn", "scipy", "gensim", "nltk", "matplotlib", "PIL"}
+TRAINING_ONLY = {
+    "training",
+    "torchtext",
+    "sklearn",
+    "scipy",
+    "gensim",
+    "nltk",
+    "matplotlib",
+    "PIL",
+    "pyarrow",
+}
 SERVICE_ONLY = {"flask", "gunicorn", "werkzeug"}
 
 # What training may import of service; what these import themselves comes along.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -19,11 +20,14 @@ from typing import Any
 import torch
 
 from service.bundle import Bundle, BundleError, load_bundle
+from training.base import load_base
 from training.behave import behave, report
 from training.card import write_card
 from training.checkpoint import Interrupted, Run
 from training.config import (
+    BASE_DEFAULTS,
     KNOBS,
+    OWN_DEFAULTS,
     FitConfig,
     NetworkConfig,
     PretrainConfig,
@@ -31,18 +35,31 @@ from training.config import (
     TextConfig,
     option,
 )
-from training.datasets import DATASETS, Store
+from training.datasets import DATASETS, Columns, Store
 from training.errors import TrainingError
 from training.evaluate import Answers
 from training.report import write_report
+from training.reviews import OwnFile, require_one_task
 from training.stages import Recipe
-from training.train import measure, require_one_task, train
+from training.train import measure, train
 
 ENGLISH = ("imdb", "sst2", "amazon")
 
 # What ships; any other choice of data sets gets a name of its own. An experiment with the same
 # ones wants a --name or an --output, or else it takes the place of the bundle that is served.
 SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
+
+
+def _listed(defaults: Mapping[str, object]) -> str:
+    return ", ".join(f"{option(name)} {value}" for name, value in defaults.items())
+
+
+# Shown above a group of knobs.
+_OTHER_DEFAULTS = {
+    "network": "--from takes the bundle's sizes.",
+    "training": f"Defaults with --data: {_listed(OWN_DEFAULTS)}. With --from: "
+    f"{_listed(BASE_DEFAULTS)}.",
+}
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         if arguments and arguments[0] in COMMANDS:
             run, parser = COMMANDS[arguments[0]]
             return run(parser().parse_args(arguments[1:]))
-        return _train(_train_parser().parse_args(arguments))
+        return _train(_train_options(arguments))
     except (TrainingError, BundleError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -67,20 +84,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    known = require_one_task(options.dataset)
-    datasets = tuple(dataset.name for dataset in known)
-    language = known[0].language
-    name = options.name or SHIPPED.get(datasets, "-".join((*datasets, language)))
-    recipe = Recipe(
-        datasets=datasets,
-        name=name,
-        version=options.bundle_version,
-        network=_configured(NetworkConfig, options),
-        text=_configured(TextConfig, options),
-        pretrain=_configured(PretrainConfig, options),
-        teach=_configured(TeachConfig, options),
-        fit=_configured(FitConfig, options),
-    )
+    recipe = _recipe(options)
+    name = recipe.name
     output = options.output or Path("models") / f"{name}.pt"
     _require_writable(output)
     run = Run(options.runs / name)
@@ -109,6 +114,74 @@ def _describe(path: Path, bundle: Bundle, tests: Mapping[str, Answers], steps: P
     card = path.with_suffix(".md")
     write_card(card, bundle.metadata)
     log.info("wrote %s and %d pictures in %s", card, len(pictures), path.with_suffix(""))
+
+
+def _train_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options, with the defaults that go with the data and with the bundle to go on from."""
+    parser = _train_parser()
+    options = parser.parse_args(arguments)
+    if options.data:
+        parser.set_defaults(**OWN_DEFAULTS)
+    if options.base:
+        base = load_base(options.base)
+        parser.set_defaults(**BASE_DEFAULTS, **base.fixed(), language=base.bundle.metadata.language)
+    return parser.parse_args(arguments)
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    datasets, own, name = _own(options) if options.data else _public(options)
+    return Recipe(
+        datasets=datasets,
+        name=name,
+        version=options.bundle_version,
+        network=_configured(NetworkConfig, options),
+        text=_configured(TextConfig, options),
+        pretrain=_configured(PretrainConfig, options),
+        teach=_configured(TeachConfig, options),
+        fit=_configured(FitConfig, options),
+        own=own,
+        base=str(options.base) if options.base else None,
+    )
+
+
+def _public(options: argparse.Namespace) -> tuple[tuple[str, ...], None, str]:
+    """
+    Raises:
+        TrainingError: the data sets do not go together, or are not in the language.
+    """
+    known = require_one_task(options.dataset)
+    datasets, language = tuple(dataset.name for dataset in known), known[0].language
+    if options.language not in (None, language):
+        raise TrainingError(
+            f"--language={options.language}: {', '.join(datasets)} is in {language!r}. Leave it "
+            "out, or name other data."
+        )
+    if options.base:
+        default = "-".join((*datasets, "from", options.base.stem))
+    else:
+        default = SHIPPED.get(datasets, "-".join((*datasets, language)))
+    return datasets, None, options.name or default
+
+
+def _own(options: argparse.Namespace) -> tuple[tuple[str, ...], OwnFile, str]:
+    """
+    Raises:
+        TrainingError: no language, or the bundle would take the place of one that ships.
+    """
+    language = options.language or ""
+    if re.fullmatch("[a-z]{2,3}", language) is None:
+        raise TrainingError(
+            f"--language={language}: the language of {options.data} is not known. Give its ISO 639 "
+            "code, such as en, ko or de (LANGUAGE=en with make)."
+        )
+    name = options.name or options.data.name.partition(".")[0]
+    if not options.name and name in SHIPPED.values():
+        raise TrainingError(
+            f"{options.data}: the bundle would be called {name}, as one that ships. Give it "
+            "another --name (NAME=… with make)."
+        )
+    columns = Columns(options.text_column, options.label_column)
+    return (), OwnFile(str(options.data), columns, language), name
 
 
 def _require_writable(output: Path) -> None:
@@ -164,17 +237,37 @@ def _card(options: argparse.Namespace) -> int:
 def _train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training",
-        description="Train a sentiment bundle on public reviews.",
+        description="Train a sentiment bundle on public reviews, or on your own.",
         epilog="Other commands: evaluate BUNDLE --dataset NAME measures a bundle; behave BUNDLE "
         "shows where it fails; report BUNDLE --dataset NAME draws its pictures; card BUNDLE writes "
         "its model card. Each has its own --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument(
         "--dataset", nargs="+", default=list(ENGLISH), metavar="NAME",
         help=f"data sets to train on, of one language: {', '.join(DATASETS)}",
     )  # fmt: skip
-    parser.add_argument("--name", help="of the bundle (default: after the data sets)")
+    data.add_argument(
+        "--data", type=Path, metavar="FILE",
+        help="your own reviews instead: .csv, .tsv, .jsonl or .parquet, a text and a label a row",
+    )  # fmt: skip
+    parser.add_argument("--text-column", default="text", metavar="NAME", help="of --data")
+    parser.add_argument(
+        "--label-column", default="label", metavar="NAME", help="of --data: its values are the "
+        "classes, as many as there are",
+    )  # fmt: skip
+    parser.add_argument(
+        "--language", metavar="CODE",
+        help="of --data, ISO 639, such as en (default: that of the bundle of --from)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--from", dest="base", type=Path, metavar="BUNDLE",
+        help="go on from this bundle, such as models/reviews-en.pt: its subwords, its network",
+    )  # fmt: skip
+    parser.add_argument(
+        "--name", help="of the bundle (default: after the data sets, or the file of --data)"
+    )
     parser.add_argument("--bundle-version", default="1", help="shown by GET /models")
     parser.add_argument(
         "--output", type=Path, help="where the bundle goes (default: models/NAME.pt)"
@@ -185,7 +278,7 @@ def _train_parser() -> argparse.ArgumentParser:
     again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     again.add_argument("--restart", action="store_true", help="throw an unfinished run away")
     for title, config in KNOBS.items():
-        group = parser.add_argument_group(title)
+        group = parser.add_argument_group(title, _OTHER_DEFAULTS.get(title))
         for knob in fields(config):
             group.add_argument(
                 option(knob.name),

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from service.bundle import Metadata, write_atomically
-from training.config import KNOBS, option
+from training.config import BASE_DEFAULTS, DECIDED_BY_BASE, KNOBS, OWN_DEFAULTS, option
 from training.datasets import DATASETS
 from training.report import PICTURES
 
@@ -44,12 +44,11 @@ def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
     Args:
         pictures: those that there are of `training.report.PICTURES`, as paths from the card.
     """
-    language = _LANGUAGES.get(metadata.language, metadata.language)
     return "\n".join(
         [
             f"# {metadata.name}",
             "",
-            f"Sentiment of {language} reviews: {', '.join(metadata.labels)}. Version "
+            f"{_subject(metadata.language)}: {', '.join(metadata.labels)}. Version "
             f"{metadata.version}, made at commit `{metadata.git_commit}` with torch "
             f"{metadata.torch_version} by",
             "",
@@ -75,13 +74,7 @@ def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
                 ],
             ),
             "",
-            "Measure them again:",
-            "",
-            "```sh",
-            f"python -m training evaluate models/{metadata.name}.pt --dataset "
-            + " ".join(metadata.figures),
-            "```",
-            "",
+            *_measured_again(metadata),
             "Which answers were given (a row is the right class, a column the answer):",
             "",
             *_confusions(metadata),
@@ -92,7 +85,7 @@ def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
                 ("data set", "training", "validation", "unlabelled", "licence"),
                 [
                     (
-                        f"{entry['name']}: {entry['title']}",
+                        f"{entry['name']}: {entry['title']}" + _through(entry),
                         f"{entry['train']:,}",
                         f"{entry['validation']:,}",
                         f"{entry['unlabelled']:,}",
@@ -118,7 +111,7 @@ def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
                 ],
             ),
             "",
-            "Accuracy on the validation parts at the epoch that was kept: "
+            f"{_choice(metadata)} on the validation parts at the epoch that was kept: "
             + ", ".join(
                 f"{name} {100 * value:.2f} %"
                 for name, value in metadata.hyper_parameters.get("validation", {}).items()
@@ -135,15 +128,72 @@ def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
 
 def command(metadata: Metadata) -> str:
     """The command that makes this bundle again: every knob that is not at its default."""
-    names = " ".join(entry["name"] for entry in metadata.datasets)
+    turned = [f"{option(name)} {value}" for name, value in _turned(metadata).items()]
+    return _make(metadata) + (f' ARGS="{" ".join(turned)}"' if turned else "")
+
+
+def _make(metadata: Metadata) -> str:
+    """`make train` with what it was made of."""
+    used = [entry for entry in metadata.datasets if "through" not in entry]
+    base = metadata.hyper_parameters.get("base")
+    start = f' FROM="models/{base}.pt"' if base else ""
+    if not any(map(_is_own, used)):
+        return f'make train DATASET="{" ".join(entry["name"] for entry in used)}"' + start
+    (own,) = used
+    columns = own["columns"]
+    return (
+        f'make train DATA="{own["name"]}" TEXT="{columns["text"]}" LABEL="{columns["label"]}" '
+        f'LANGUAGE={metadata.language} NAME="{metadata.name}"{start}'
+    )
+
+
+def _turned(metadata: Metadata) -> dict[str, Any]:
+    """The knobs that are not at what is the default for such data and such a start."""
     used = metadata.hyper_parameters
-    turned = [
-        f"{option(knob.name)} {used[knob.name]}"
-        for config in KNOBS.values()
-        for knob in fields(config)
-        if used.get(knob.name, knob.default) != knob.default
+    knobs = [knob for config in KNOBS.values() for knob in fields(config)]
+    defaults = {knob.name: knob.default for knob in knobs}
+    if any(map(_is_own, metadata.datasets)):
+        defaults |= OWN_DEFAULTS
+    if "base" in used:  # it decides the sizes
+        defaults |= BASE_DEFAULTS | {name: used[name] for name in DECIDED_BY_BASE if name in used}
+    return {
+        name: used[name] for name, default in defaults.items() if used.get(name, default) != default
+    }
+
+
+def _is_own(entry: Mapping[str, Any]) -> bool:
+    """Whether it is a file of one's own: of these alone the columns have to be told."""
+    return "columns" in entry and "through" not in entry
+
+
+def _subject(language: str) -> str:
+    if language in _LANGUAGES:
+        return f"Sentiment of {_LANGUAGES[language]} reviews"
+    return f"Sentiment of reviews (language: {language})"
+
+
+def _measured_again(metadata: Metadata) -> list[str]:
+    """How, for data that others have as well."""
+    if not all(name in DATASETS for name in metadata.figures):
+        return []
+    return [
+        "Measure them again:",
+        "",
+        "```sh",
+        f"python -m training evaluate models/{metadata.name}.pt --dataset "
+        + " ".join(metadata.figures),
+        "```",
+        "",
     ]
-    return f'make train DATASET="{names}"' + (f' ARGS="{" ".join(turned)}"' if turned else "")
+
+
+def _through(entry: Mapping[str, Any]) -> str:
+    return f" (through {entry['through']})" if "through" in entry else ""
+
+
+def _choice(metadata: Metadata) -> str:
+    balanced = metadata.hyper_parameters.get("class_weights") == "balanced"
+    return "Balanced accuracy" if balanced else "Accuracy"
 
 
 def _confusions(metadata: Metadata) -> list[str]:
@@ -167,22 +217,40 @@ def _pictures(paths: Sequence[str]) -> list[str]:
 
 def _source(entry: Mapping[str, Any]) -> list[str]:
     known = DATASETS.get(entry["name"])
+    test_part = known.test_part if known else entry.get("test_part")
+    left_out = entry.get("left_out", {})
     files = ", ".join(f"`{file['file']}` (SHA-256 `{file['sha256']}`)" for file in entry["files"])
-    return [
-        f"- {entry['name']}: {entry['citation']} Read from {files}."
-        + (f" Test part: {known.test_part}" if known else "")
+    sentences = [
+        f"- {entry['name']}:",
+        entry["citation"],
+        f"Read from {files}.",
+        f"Test part: {test_part}" if test_part else "",
+        "Rows left out: " + ", ".join(f"{n:,} {reason}" for reason, n in left_out.items()) + "."
+        if left_out
+        else "",
     ]
+    return [" ".join(filter(None, sentences))]
 
 
 def _limits(metadata: Metadata) -> str:
-    names = [entry["name"] for entry in metadata.datasets]
+    # What others' reviews were about says nothing of one's own.
+    own = any(map(_is_own, metadata.datasets))
+    names = [] if own else [entry["name"] for entry in metadata.datasets]
     domains = dict.fromkeys(DATASETS[name].domains for name in names if name in DATASETS)
     return _LIMITS.format(
-        classes=" and ".join(metadata.labels),
+        classes=_listed(metadata.labels),
         even=f"{1 / len(metadata.labels):.2f}",
         domains=", ".join(domains) or "the kind it was trained on",
         max_tokens=metadata.max_tokens,
     )
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """
+    >>> _listed(["negative", "neutral", "positive"])
+    'negative, neutral and positive'
+    """
+    return " and ".join([", ".join(labels[:-1]), labels[-1]])
 
 
 def _value(value: Any) -> str:
@@ -191,7 +259,12 @@ def _value(value: Any) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [
-        "| " + " | ".join(head) + " |",
+        _row(head),
         "|" + " --- |" * len(head),
-        *("| " + " | ".join(row) + " |" for row in rows),
+        *map(_row, rows),
     ]
+
+
+def _row(cells: Sequence[str]) -> str:
+    # A label or a file's name may hold what Markdown takes for the end of a cell.
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

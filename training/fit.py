@@ -55,6 +55,8 @@ class Fitter:
         validation: the validation part of each data set by its name.
         config: the recipe.
         run: where checkpoints go.
+        class_weights: (K,) float32, what an error on a text of each class costs; None for 1 each.
+            With weights, each class counts the same in the choice of the epoch too.
         targets: (texts, K) the probabilities that each text of `train` is to get; without them
             its label is right and no other.
         stage: what the checkpoint is called.
@@ -68,6 +70,7 @@ class Fitter:
         config: FitConfig,
         run: Run,
         device: torch.device,
+        class_weights: Tensor | None = None,
         *,
         targets: Tensor | None = None,
         stage: str = "fit",
@@ -81,6 +84,7 @@ class Fitter:
         self._config = config
         self._run = run
         self._device = device
+        self._class_weights = None if class_weights is None else class_weights.to(device)
         self._targets = None if targets is None else targets.to(device)
         self._stage = stage
         self._progress = Progress()
@@ -177,10 +181,9 @@ class Fitter:
 
     def _loss(self, embedded: Tensor, batch: Batch) -> Tensor:
         logits = self._network.reader(embedded, batch.lengths)  # (T, N, E) -> (N, K)
-        if self._targets is None:
-            return nn.functional.cross_entropy(logits, batch.labels)
-        # Cross-entropy to a probability for each class (N, K), not to one right class.
-        return nn.functional.cross_entropy(logits, self._targets[batch.places])
+        # With targets: a probability for each class (N, K) instead of one right class (N,).
+        right = batch.labels if self._targets is None else self._targets[batch.places]
+        return nn.functional.cross_entropy(logits, right, self._class_weights)
 
     def _adversarial_push(self, gradient: Tensor | None) -> Tensor:
         """The small change of word vectors that raises the loss most: (T, N, E) -> (T, N, E).
@@ -212,7 +215,7 @@ class Fitter:
         live = {name: p.detach().clone() for name, p in self._network.named_parameters()}
         self._put(self._average)
         accuracies = {
-            name: float((logits.argmax(1) == labels).mean())
+            name: self._accuracy(logits.argmax(1), labels)
             for name, (logits, labels) in self.validation_logits().items()
         }
         mean = float(np.mean(list(accuracies.values())))
@@ -233,6 +236,14 @@ class Fitter:
             100 * mean,
             100 * progress.best_accuracy,
         )
+
+    def _accuracy(self, answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> float:
+        """Share of right answers, 0 to 1; with class weights the mean of the classes' shares
+        (balanced accuracy), which an answer that is always the commonest class cannot raise."""
+        right = answers == labels
+        if self._class_weights is None:
+            return float(right.mean())
+        return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
     def validation_logits(
         self,

@@ -12,23 +12,26 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 
 from service.tokenizer import Tokenizer
+from training.base import Base, take_weights
 from training.batches import Batches, BatchMaker, ResampledBatches
 from training.checkpoint import Run
 from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
-from training.datasets import Dataset, Development, Example
+from training.datasets import Example
 from training.fit import Fitter
 from training.lessons import lessons
 from training.model import SentimentNetwork
 from training.pretrain import Pretrainer
+from training.reviews import OwnFile, Reviews
 from training.subwords import sampled, train_tokenizer
 from training.teach import LinearTeacher, Probabilities, blend_weights, blended, sentences
 from training.toneless import toneless
@@ -45,7 +48,7 @@ PIECES_AT_ONCE = 1_024
 class Recipe:
     """All that decides what the bundle will be."""
 
-    datasets: tuple[str, ...]
+    datasets: tuple[str, ...]  # public ones; none with a file of one's own
     name: str
     version: str
     network: NetworkConfig
@@ -53,6 +56,8 @@ class Recipe:
     pretrain: PretrainConfig
     teach: TeachConfig
     fit: FitConfig
+    own: OwnFile | None = None
+    base: str | None = None  # the path of a bundle to go on from
 
 
 @dataclass(frozen=True)
@@ -60,25 +65,29 @@ class Workshop:
     """The stages of one training.
 
     Args:
-        parts: what may be looked at, by data set.
-        task: a data set that stands for all of them: language and labels.
+        reviews: what there is to learn from.
+        base: the bundle to go on from, whose subwords and weights take the place of the stages
+            before the teachers.
         run: where the stages leave what they made.
     """
 
     recipe: Recipe
-    parts: Mapping[str, Development]
-    task: Dataset
+    reviews: Reviews
+    base: Base | None
     run: Run
     device: torch.device
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        tokenizer = self.run.tokenizer()
+        tokenizer = self.base.bundle.tokenizer if self.base else self.run.tokenizer()
         if tokenizer is None:
             size = self.recipe.text.vocabulary_size
             log.info("making a tokenizer of %s subwords", f"{size:,}")
-            texts = (example.text for example in self._examples)
-            tokenizer = train_tokenizer(texts, vocabulary_size=size)
+            tokenizer = train_tokenizer(
+                (example.text for example in self._examples),
+                vocabulary_size=size,
+                at_most=self.recipe.own is not None,
+            )
             self.run.keep_tokenizer(tokenizer)
         return tokenizer
 
@@ -98,9 +107,10 @@ class Workshop:
         Args:
             answers: (unlabelled texts, K), what is to be answered to them.
         """
-        classes, teach, seed = len(self.task.labels), self.recipe.teach, self.recipe.fit.seed
-        shown = lessons(self.task.language, texts=teach.lessons, seed=seed) if classes == 2 else []
-        undecided = toneless(self.task.language, texts=teach.toneless, seed=seed)
+        language, classes = self.reviews.language, len(self.reviews.labels)
+        teach, seed = self.recipe.teach, self.recipe.fit.seed
+        shown = lessons(language, texts=teach.lessons, seed=seed) if teach.lessons else []
+        undecided = toneless(language, texts=teach.toneless, seed=seed)
         texts = [e.text for e in self._examples + shown] + unlabelled + undecided
         even = np.full((len(undecided), classes), 1 / classes, dtype=np.float32)
         targets = np.concatenate([self._given(self._examples + shown), answers, even])
@@ -111,7 +121,7 @@ class Workshop:
     def _given(self, examples: Sequence[Example]) -> Probabilities:
         """(N, K): all for the label."""
         labels = [example.label for example in examples]
-        return np.eye(len(self.task.labels), dtype=np.float32)[np.array(labels, dtype=np.int64)]
+        return np.eye(len(self.reviews.labels), dtype=np.float32)[np.array(labels, dtype=np.int64)]
 
     # --- where a network begins --------------------------------------------------------------
 
@@ -120,9 +130,12 @@ class Workshop:
         network = SentimentNetwork(
             self.recipe.network,
             vocabulary_size=len(self.tokenizer),
-            classes=len(self.task.labels),
+            classes=len(self.reviews.labels),
             pad_id=self.tokenizer.pad_id,
         )
+        if self.base:
+            take_weights(network, self.base, self.reviews.labels)
+            return network.to(self.device)
         if self.recipe.text.vector_epochs > 0:
             with torch.no_grad():
                 network.embedding.weight.copy_(torch.from_numpy(self._vectors))
@@ -186,7 +199,7 @@ class Workshop:
         """What they say to the unlabelled texts together: (unlabelled texts, K)."""
         answers = self.run.targets()
         if answers is None:
-            held_out = [e for part in self.parts.values() for e in part.validation]
+            held_out = [e for part in self.reviews.parts.values() for e in part.validation]
             asked = [[e.text for e in held_out], self._unlabelled]
             said = [self._taught_network(number, asked) for number in range(1, 1 + self._teachers)]
             said.append(self._taught_linear(asked))
@@ -222,14 +235,14 @@ class Workshop:
 
     def _taught_linear(self, asked: list[list[str]]) -> list[Probabilities]:
         log.info("training the linear teacher")
-        linear = LinearTeacher(self.task.language, len(self.task.labels)).fit(
+        linear = LinearTeacher(self.reviews.language, len(self.reviews.labels)).fit(
             [e.text for e in self._examples], [e.label for e in self._examples]
         )
         return [linear.log_probabilities(texts) for texts in asked]
 
     def _log_probabilities(self, network: SentimentNetwork, texts: list[str]) -> Probabilities:
         """(N, K); a text without a token is as likely of any class."""
-        classes = len(self.task.labels)
+        classes = len(self.reviews.labels)
         answers = np.full((len(texts), classes), -np.log(classes), dtype=np.float32)
         sequences, kept = self._readable(texts)
         batches = self._batches(sequences, [0] * len(sequences), self.recipe.text.max_tokens)
@@ -245,18 +258,18 @@ class Workshop:
 
     @cached_property
     def _examples(self) -> list[Example]:
-        return [example for part in self.parts.values() for example in part.train]
+        return self.reviews.train
 
     @cached_property
     def _unlabelled(self) -> list[str]:
-        texts = [text for part in self.parts.values() for text in part.unlabelled]
+        texts = [text for part in self.reviews.parts.values() for text in part.unlabelled]
         return texts + sentences(texts, self.recipe.teach.sentences, self.recipe.fit.seed)
 
     @cached_property
     def _texts(self) -> list[str]:
         """All texts, each once."""
         texts = [e.text for e in self._examples]
-        return texts + [text for part in self.parts.values() for text in part.unlabelled]
+        return texts + [text for part in self.reviews.parts.values() for text in part.unlabelled]
 
     def _readable(self, texts: Sequence[str]) -> tuple[list[list[int]], npt.NDArray[np.int64]]:
         """The token ids of the texts that have any, and where those texts stand."""
@@ -276,13 +289,26 @@ class Workshop:
         return Fitter(
             self._network(config.seed),
             train,
-            {name: self._validation_batches(part.validation) for name, part in self.parts.items()},
+            {
+                name: self._validation_batches(part.validation)
+                for name, part in self.reviews.parts.items()
+            },
             config,
             self.run,
             self.device,
+            self._class_weights,
             stage=stage,
             targets=None if targets is None else torch.from_numpy(targets),
         )
+
+    @cached_property
+    def _class_weights(self) -> torch.Tensor | None:
+        """(K,) float32: N / (K * texts of the class) (King and Zeng 2001), or None for 1 each."""
+        if self.recipe.fit.class_weights == "none":
+            return None
+        labels = [example.label for example in self._examples]
+        weights = compute_class_weight("balanced", classes=np.unique(labels), y=labels)
+        return torch.tensor(weights, dtype=torch.float32)
 
     def _train_batches(
         self, texts: Sequence[str], labels: npt.NDArray[np.int64]

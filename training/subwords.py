@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import sentencepiece
 
@@ -30,18 +31,23 @@ PUNCTUATION = {
 COMPATIBILITY_JAMO = range(0x3131, 0x318F)
 
 
-def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
+def train_tokenizer(
+    texts: Iterable[str], *, vocabulary_size: int, at_most: bool = False
+) -> Tokenizer:
     """A unigram subword model (Kudo 2018, https://arxiv.org/abs/1804.10959) of `texts`.
 
     Args:
         texts: the training part; line breaks end a sentence.
         vocabulary_size: how many subwords, padding (id 0) and unknown (id 1) among them.
+        at_most: take fewer where the texts do not hold so many, as a small file does not.
 
     Raises:
         TrainingError: the texts hold too little for a vocabulary of that size.
     """
     lines = (line for text in texts for line in text.split("\n") if line.strip())
     model = io.BytesIO()
+    # The model keeps what it was told, so only what is not the default is said.
+    limit: dict[str, Any] = {"hard_vocab_limit": False} if at_most else {}
     # The model keeps the path of its rules for ever: a bare name says nothing of this machine.
     with TemporaryDirectory() as folder, chdir(folder):
         rules = Path("rules.tsv")
@@ -61,6 +67,7 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
                 bos_id=-1,
                 eos_id=-1,
                 minloglevel=2,
+                **limit,
             )
         except (RuntimeError, OSError) as error:
             raise TrainingError(

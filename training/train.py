@@ -14,21 +14,14 @@ import torch
 
 from service.bundle import Bundle, Metadata, save_bundle
 from service.tokenizer import Tokenizer
+from training.base import Base, load_base, require_fit
 from training.calibrate import temperature
 from training.checkpoint import Run
-from training.datasets import (
-    DATASETS,
-    Dataset,
-    Development,
-    Store,
-    find,
-    load_development,
-    load_test,
-)
-from training.errors import TrainingError
+from training.datasets import Example, Store, find, load_test
 from training.evaluate import Answers, ask, evaluate, require_labels, table
 from training.export import git_commit, make_bundle
 from training.fit import Progress
+from training.reviews import Reviews, own_reviews, public_reviews
 from training.stages import Recipe, Workshop
 
 log = logging.getLogger(__name__)
@@ -53,25 +46,24 @@ def train(
         TrainingError: bad data, or a run that cannot be resumed or would be lost.
         Interrupted: after Ctrl-C; `resume=True` goes on.
     """
-    known = require_one_task(recipe.datasets)
+    base = load_base(Path(recipe.base)) if recipe.base else None
     run.begin(asdict(recipe), resume=resume, restart=restart)
     _seed_everything(recipe.fit.seed)
     if recipe.fit.threads:
         torch.set_num_threads(recipe.fit.threads)
 
-    log.info("reading %s", ", ".join(recipe.datasets))
-    parts = {
-        name: load_development(name, seed=recipe.fit.seed, store=store) for name in recipe.datasets
-    }
-    run.require_same_data({name: [asdict(s) for s in part.sources] for name, part in parts.items()})
-    workshop = Workshop(recipe, parts, known[0], run, device)
+    reviews = _reviews(recipe, store)
+    if base:
+        require_fit(base, asdict(recipe), reviews.language)
+    run.require_same_data(_sources(reviews, base))
+    workshop = Workshop(recipe, reviews, base, run, device)
     fitter = workshop.student() if recipe.teach.student else workshop.pupil()
-    network, progress, tokenizer = fitter.network, fitter.fit(), workshop.tokenizer
+    progress = fitter.fit()
 
     degree = temperature(fitter.validation_logits())
-    metadata = _metadata(recipe, parts, tokenizer, progress, degree)
-    bundle = make_bundle(network, degree, tokenizer, metadata)
-    tests = measure(bundle, recipe.datasets, store)
+    metadata = _metadata(recipe, reviews, base, workshop.tokenizer, progress, degree)
+    bundle = make_bundle(fitter.network, degree, workshop.tokenizer, metadata)
+    tests = {name: _answers(bundle, name, test()) for name, test in reviews.tests.items()}
     figures = {name: evaluate(answers) for name, answers in tests.items()}
     bundle = replace(bundle, metadata=replace(metadata, figures=figures))
     save_bundle(output, bundle)
@@ -79,24 +71,37 @@ def train(
     return bundle, tests
 
 
+def _reviews(recipe: Recipe, store: Store) -> Reviews:
+    log.info("reading %s", recipe.own.path if recipe.own else ", ".join(recipe.datasets))
+    if recipe.own:
+        return own_reviews(recipe.own, seed=recipe.fit.seed)
+    return public_reviews(recipe.datasets, seed=recipe.fit.seed, store=store)
+
+
+def _sources(reviews: Reviews, base: Base | None) -> dict[str, Any]:
+    """What a run must find unchanged when it is resumed."""
+    sources: dict[str, Any] = {entry["name"]: entry["files"] for entry in reviews.described}
+    return {**sources, **base.described()} if base else sources
+
+
 def _metadata(
     recipe: Recipe,
-    parts: dict[str, Development],
+    reviews: Reviews,
+    base: Base | None,
     tokenizer: Tokenizer,
     progress: Progress,
     degree: float,
 ) -> Metadata:
     """All but the figures, which are still to be measured."""
-    known = [find(name) for name in recipe.datasets]
     return Metadata(
         name=recipe.name,
         version=recipe.version,
-        language=known[0].language,
-        labels=known[0].labels,
+        language=reviews.language,
+        labels=reviews.labels,
         max_tokens=recipe.text.max_tokens,
         pad_id=tokenizer.pad_id,
         unk_id=tokenizer.unk_id,
-        datasets=tuple(_described(dataset, parts[dataset.name]) for dataset in known),
+        datasets=reviews.described + (base.datasets() if base else ()),
         figures={},
         hyper_parameters={
             **asdict(recipe.network),
@@ -104,6 +109,7 @@ def _metadata(
             **asdict(recipe.pretrain),
             **asdict(recipe.teach),
             **asdict(recipe.fit),
+            **(base.described() if base else {}),
             "temperature": degree,
             "best_epoch": progress.best_epoch,
             "validation": progress.history[progress.best_epoch - 1],
@@ -116,32 +122,15 @@ def _metadata(
 
 def measure(bundle: Bundle, datasets: Sequence[str], store: Store) -> dict[str, Answers]:
     """The answers to the test part of each data set, whose figures are printed."""
-    found = {}
     for name in datasets:
         require_labels(bundle, name, find(name).labels)
-        test = load_test(name, store=store)
-        found[name] = ask(bundle, [e.text for e in test], [e.label for e in test])
-        print(table(name, evaluate(found[name]), bundle.metadata.labels), flush=True)
-    return found
+    return {name: _answers(bundle, name, load_test(name, store=store)) for name in datasets}
 
 
-def require_one_task(names: Sequence[str]) -> list[Dataset]:
-    """The data sets, of one language and the same labels, in the catalog's order: the order in
-    which they were named does not change a bundle.
-
-    Raises:
-        TrainingError: there is none, one stands twice, or they do not go together.
-    """
-    asked = [find(name) for name in names]
-    known = [dataset for dataset in DATASETS.values() if dataset in asked]
-    if not known or len(set(names)) < len(names):
-        raise TrainingError(f"--dataset {' '.join(names)}: name each data set once, at least one.")
-    if len({(dataset.language, dataset.labels) for dataset in known}) > 1:
-        listed = "; ".join(f"{d.name}: {d.language}, {'/'.join(d.labels)}" for d in known)
-        raise TrainingError(
-            f"One bundle has one language and one set of labels, but {listed}. Train one each."
-        )
-    return known
+def _answers(bundle: Bundle, name: str, test: list[Example]) -> Answers:
+    answers = ask(bundle, [e.text for e in test], [e.label for e in test])
+    print(table(name, evaluate(answers), bundle.metadata.labels), flush=True)
+    return answers
 
 
 def _seed_everything(seed: int) -> None:
@@ -152,16 +141,3 @@ def _seed_everything(seed: int) -> None:
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     # With them comes a check that costs a quarter of a step: memory is filled before it is used.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-
-
-def _described(dataset: Dataset, part: Development) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "title": dataset.title,
-        "licence": dataset.licence,
-        "citation": dataset.citation,
-        "files": [asdict(source) for source in part.sources],
-        "train": len(part.train),
-        "validation": len(part.validation),
-        "unlabelled": len(part.unlabelled),
-    }

@@ -1,6 +1,8 @@
-"""The public data sets: where they are, how they are read, how they are split.
+"""The public data sets: where they are, how they are read, how they are split; and files of one's
+own.
 
-`load_development` gives what training may look at, `load_test` what only evaluation may.
+`load_development` gives what training may look at, `load_test` what only evaluation may;
+`load_own` gives both of one file.
 """
 
 from __future__ import annotations
@@ -15,17 +17,22 @@ from training.datasets.catalog import (
     load_test,
 )
 from training.datasets.fetch import RemoteFile, Store
+from training.datasets.own import OwnReviews, load_own
 from training.datasets.readers import Example
+from training.datasets.tables import Columns
 
 __all__ = [
     "DATASETS",
+    "Columns",
     "Dataset",
     "Development",
     "Example",
+    "OwnReviews",
     "RemoteFile",
     "Source",
     "Store",
     "find",
     "load_development",
+    "load_own",
     "load_test",
 ]

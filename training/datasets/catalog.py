@@ -16,7 +16,13 @@ from types import MappingProxyType
 from training.datasets import readers
 from training.datasets.fetch import RemoteFile, Store, digest_of
 from training.datasets.readers import Example, Review
-from training.datasets.splits import folded, hold_out, hold_out_sentences, without_repeats
+from training.datasets.splits import (
+    folded,
+    hold_out,
+    hold_out_sentences,
+    hold_out_texts,
+    without_repeats,
+)
 from training.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -85,7 +91,7 @@ def _develop_imdb(
     reading: _Reading, share: float, seed: int
 ) -> tuple[list[Example], list[Example], list[str]]:
     labelled, unlabelled = readers.imdb_training(reading.path_of(_IMDB))
-    return *_cut_validation(labelled, share, seed), unlabelled
+    return *hold_out_texts(labelled, share, seed), unlabelled
 
 
 def _test_imdb(reading: _Reading) -> list[Example]:
@@ -178,7 +184,7 @@ def _develop_nsmc(
     reading: _Reading, share: float, seed: int
 ) -> tuple[list[Example], list[Example], list[str]]:
     labelled = readers.nsmc(reading.path_of(_NSMC_TRAIN))
-    return *_cut_validation(labelled, share, seed), _nsmc_unlabelled(reading)
+    return *hold_out_texts(labelled, share, seed), _nsmc_unlabelled(reading)
 
 
 def _nsmc_unlabelled(reading: _Reading) -> list[str]:
@@ -193,19 +199,6 @@ def _nsmc_unlabelled(reading: _Reading) -> list[str]:
 
 def _test_nsmc(reading: _Reading) -> list[Example]:
     return readers.nsmc(reading.path_of(_NSMC_TEST))
-
-
-def _cut_validation(
-    examples: list[Example], share: float, seed: int
-) -> tuple[list[Example], list[Example]]:
-    """Copies of a text stay on one side (IMDB has dozens; NSMC has `최고` hundreds of times)."""
-    return hold_out(
-        examples,
-        share,
-        seed,
-        stratum=lambda example: example.label,
-        group=lambda example: folded(example.text),
-    )
 
 
 # --- the catalog ----------------------------------------------------------------------------

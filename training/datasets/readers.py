@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and its class: 0 is negative, 1 positive."""
+    """A text and its class: its place in the labels of the data set (0 negative, 1 positive)."""
 
     text: str
     label: int

@@ -1,0 +1,112 @@
+"""Training goes on from a bundle: its subwords, its network, its weights (fine-tuning)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from service.bundle import Bundle, load_bundle
+from training.config import DECIDED_BY_BASE, NetworkConfig, option
+from training.datasets.fetch import digest_of
+from training.errors import TrainingError
+from training.model import SentimentNetwork
+
+_CLASSIFIER = {"reader.classifier.weight", "reader.classifier.bias"}
+
+
+@dataclass(frozen=True)
+class Base:
+    """The bundle to go on from."""
+
+    bundle: Bundle
+    sha256: str
+
+    def fixed(self) -> dict[str, Any]:
+        """The knobs that it decides, with their values: the sizes of its network, its subwords.
+        Its word vectors are taken too, so that none are learnt."""
+        used = self.bundle.metadata.hyper_parameters
+        defaults = {knob.name: knob.default for knob in fields(NetworkConfig)}
+        sizes = {
+            name: used.get(name, defaults[name]) for name in DECIDED_BY_BASE if name in defaults
+        }
+        return {
+            **sizes,
+            "vocabulary_size": len(self.bundle.tokenizer),
+            "vector_epochs": 0,
+            "lm_epochs": 0,
+        }
+
+    def described(self) -> dict[str, Any]:
+        """As it stands among the hyper-parameters of what is made from it."""
+        metadata = self.bundle.metadata
+        return {
+            "base": metadata.name,
+            "base_version": metadata.version,
+            "base_sha256": self.sha256,
+        }
+
+    def datasets(self) -> tuple[Mapping[str, Any], ...]:
+        """What the weights have learnt from already: its terms hold for what is made from them."""
+        metadata = self.bundle.metadata
+        return tuple({"through": metadata.name, **entry} for entry in metadata.datasets)
+
+
+def load_base(path: Path) -> Base:
+    """
+    Raises:
+        BundleError: there is no bundle, or it cannot be used.
+    """
+    return Base(load_bundle(path), digest_of(path, "sha256"))
+
+
+def require_fit(base: Base, recipe: Mapping[str, Any], language: str) -> None:
+    """What is asked for must be what the bundle is.
+
+    Raises:
+        TrainingError: it has other sizes, or reads another language.
+    """
+    name = base.bundle.metadata.name
+    if language != base.bundle.metadata.language:
+        raise TrainingError(
+            f"{name} reads {base.bundle.metadata.language!r}, the reviews are in {language!r}: its "
+            "subwords and words are of no use there. Train without --from."
+        )
+    knobs = {**recipe["network"], **recipe["text"], **recipe["pretrain"]}
+    other = [
+        f"{option(knob)} {knobs[knob]} (it has {value})"
+        for knob, value in base.fixed().items()
+        if knobs[knob] != value
+    ]
+    if other:
+        raise TrainingError(
+            f"{name} decides the sizes of what is made from it, so that these cannot be: "
+            f"{', '.join(other)}. Leave them out, or train without --from."
+        )
+
+
+def take_weights(network: SentimentNetwork, base: Base, labels: tuple[str, ...]) -> None:
+    """Put the bundle's weights into a network of the same sizes. The classifier is taken only if
+    it answers with the same labels in the same order; else it stays as it was drawn.
+
+    Raises:
+        TrainingError: the bundle holds another network.
+    """
+    metadata = base.bundle.metadata
+    weights = dict(base.bundle.module.state_dict())
+    weights.pop("temperature", None)
+    if "vectors" in weights:
+        weights["embedding.weight"] = weights.pop("vectors").float()
+    if labels != metadata.labels:
+        weights = {name: weight for name, weight in weights.items() if name not in _CLASSIFIER}
+    try:
+        odd = network.load_state_dict(weights, strict=False)
+        wrong = [*odd.unexpected_keys, *(set(odd.missing_keys) - _CLASSIFIER)]
+    except RuntimeError as error:  # a weight of another shape
+        wrong = [str(error).strip().splitlines()[-1].strip()]
+    if wrong:
+        raise TrainingError(
+            f"{metadata.name} holds another network than this release trains "
+            f"({', '.join(sorted(wrong))}). Make it again, or train without --from."
+        )
