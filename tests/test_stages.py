@@ -29,6 +29,8 @@ KNOBS = {
     "student": 1,
     "teachers": 2,
     "teacher_epochs": 2,
+    "teacher_hidden_size": 12,
+    "teacher_lm_epochs": 1,
     "lessons": 60,
     "toneless": 40,
 }

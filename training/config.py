@@ -84,6 +84,12 @@ class PretrainConfig:
 @dataclass(frozen=True)
 class TeachConfig:
     teachers: int = knob(1, "networks of other seeds that teach, beside a linear model")
+    teacher_hidden_size: int = knob(
+        0, "width of a teacher's hidden state, which no answer has to wait for; 0 for the student's"
+    )
+    teacher_lm_epochs: int = knob(
+        0, "passes of the language model of teachers that have a width of their own"
+    )
     teacher_epochs: int = knob(3, "passes of a teacher over the training part, at most")
     sentences: int = knob(
         0, "sentences of each unlabelled text that are learnt by themselves, for short texts' sake"
@@ -101,6 +107,7 @@ class TeachConfig:
     def __post_init__(self) -> None:
         _check_choices(self)
         _at_least(self, 1, "teachers", "teacher_epochs")
+        _at_least(self, 0, "teacher_hidden_size", "teacher_lm_epochs")
         _at_least(self, 0, "sentences", "lessons", "toneless")
 
 

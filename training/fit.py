@@ -115,6 +115,8 @@ class Fitter:
                 self._one_epoch(stop, steps)
                 self._validate()
                 self._save()
+                if stop.asked:  # too late for a step to notice
+                    raise Interrupted
         self._put(self._best)
         return self._progress
 

@@ -39,8 +39,6 @@ from training.precision import mixed_precision
 
 log = logging.getLogger(__name__)
 
-STAGE = "pretraining"
-
 
 @dataclass
 class Progress:
@@ -119,6 +117,7 @@ class Pretrainer:
         frequencies: (V,) how often each token stands in them.
         config: the recipe.
         seed: of the order, the dropout and the candidates.
+        stage: what the checkpoint is called.
         run: where checkpoints go.
     """
 
@@ -132,6 +131,7 @@ class Pretrainer:
         seed: int,
         run: Run,
         device: torch.device,
+        stage: str = "language-model",
     ) -> None:
         self._model = LanguageModel(network, frequencies, config.lm_candidates).to(device)
         self._texts = texts
@@ -139,6 +139,7 @@ class Pretrainer:
         self._seed = seed
         self._run = run
         self._device = device
+        self._stage = stage
         self._progress = Progress()
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=config.lm_learning_rate)
         self._total_steps = config.lm_epochs * sum(1 for _ in self._batches(epoch=0))
@@ -157,6 +158,8 @@ class Pretrainer:
             while self._progress.epoch < self._config.lm_epochs:
                 self._one_epoch(stop)
                 self._save()
+                if stop.asked:  # too late for a step to notice
+                    raise Interrupted
 
     def _one_epoch(self, stop: StopSignal) -> None:
         progress = self._progress
@@ -215,10 +218,10 @@ class Pretrainer:
             "progress": asdict(self._progress),
             "random": random_state(self._device),
         }
-        self._run.save(STAGE, state)
+        self._run.save(self._stage, state)
 
     def _restore(self) -> None:
-        state = self._run.load(STAGE, self._device)
+        state = self._run.load(self._stage, self._device)
         if state is None:
             return
         self._model.load_state_dict(state["model"])

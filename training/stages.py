@@ -28,7 +28,7 @@ from training.checkpoint import Run
 from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
 from training.datasets import Example
 from training.fit import Fitter
-from training.lessons import lessons
+from training.lessons import LESSON_LABELS, lessons
 from training.model import SentimentNetwork
 from training.pretrain import Pretrainer
 from training.reviews import OwnFile, Reviews
@@ -109,14 +109,17 @@ class Workshop:
         """
         language, classes = self.reviews.language, len(self.reviews.labels)
         teach, seed = self.recipe.teach, self.recipe.fit.seed
-        shown = lessons(language, texts=teach.lessons, seed=seed) if teach.lessons else []
+        shown = []  # lessons have the labels of the public data sets and no others
+        if teach.lessons and self.reviews.labels == LESSON_LABELS:
+            shown = lessons(language, texts=teach.lessons, seed=seed)
         undecided = toneless(language, texts=teach.toneless, seed=seed)
         texts = [e.text for e in self._examples + shown] + unlabelled + undecided
         even = np.full((len(undecided), classes), 1 / classes, dtype=np.float32)
         targets = np.concatenate([self._given(self._examples + shown), answers, even])
         batches, kept = self._train_batches(texts, targets.argmax(1))
         log.info("training on %s texts, on %s", f"{len(kept):,}", self.device)
-        return self._fitter(batches, self.recipe.fit, stage, targets[kept])
+        size = self.recipe.network.hidden_size
+        return self._fitter(batches, self.recipe.fit, stage, size, targets[kept])
 
     def _given(self, examples: Sequence[Example]) -> Probabilities:
         """(N, K): all for the label."""
@@ -125,10 +128,10 @@ class Workshop:
 
     # --- where a network begins --------------------------------------------------------------
 
-    def _network(self, stage_seed: int) -> SentimentNetwork:
+    def _network(self, stage_seed: int, hidden_size: int) -> SentimentNetwork:
         torch.manual_seed(stage_seed)
         network = SentimentNetwork(
-            self.recipe.network,
+            replace(self.recipe.network, hidden_size=hidden_size),
             vocabulary_size=len(self.tokenizer),
             classes=len(self.reviews.labels),
             pad_id=self.tokenizer.pad_id,
@@ -140,10 +143,9 @@ class Workshop:
             with torch.no_grad():
                 network.embedding.weight.copy_(torch.from_numpy(self._vectors))
         network.to(self.device)
-        if self.recipe.pretrain.lm_epochs > 0:
-            torch.manual_seed(self.recipe.fit.seed)  # the same one, whichever stage comes first
-            self._pretrain(network)
-            torch.manual_seed(stage_seed)
+        torch.manual_seed(self.recipe.fit.seed)  # the same one, whichever stage comes first
+        self._pretrain(network, hidden_size)
+        torch.manual_seed(stage_seed)
         return network
 
     @cached_property
@@ -161,16 +163,22 @@ class Workshop:
             self.run.keep_vectors(vectors)
         return vectors
 
-    def _pretrain(self, network: SentimentNetwork) -> None:
+    def _pretrain(self, network: SentimentNetwork, hidden_size: int) -> None:
+        config = self.recipe.pretrain
+        if hidden_size != self.recipe.network.hidden_size:
+            config = replace(config, lm_epochs=self.recipe.teach.teacher_lm_epochs)
+        if config.lm_epochs == 0:
+            return
         batches, frequencies = self._pieces
         Pretrainer(
             network,
             batches,
             frequencies,
-            self.recipe.pretrain,
+            config,
             seed=self.recipe.fit.seed,
             run=self.run,
             device=self.device,
+            stage=f"language-model-{hidden_size}",
         ).pretrain()
 
     @cached_property
@@ -229,7 +237,8 @@ class Workshop:
         log.info("training teacher %d", number)
         labels = np.array([e.label for e in self._examples])
         batches, _ = self._train_batches([e.text for e in self._examples], labels)
-        fitter = self._fitter(batches, fit, f"teacher-{number}")
+        size = self.recipe.teach.teacher_hidden_size or self.recipe.network.hidden_size
+        fitter = self._fitter(batches, fit, f"teacher-{number}", size)
         fitter.fit()
         return [self._log_probabilities(fitter.network, texts) for texts in asked]
 
@@ -284,10 +293,11 @@ class Workshop:
         train: Batches,
         config: FitConfig,
         stage: str,
+        hidden_size: int,
         targets: Probabilities | None = None,
     ) -> Fitter:
         return Fitter(
-            self._network(config.seed),
+            self._network(config.seed, hidden_size),
             train,
             {
                 name: self._validation_batches(part.validation)

@@ -12,6 +12,8 @@ from training.datasets.splits import folded
 from training.lessons import english, korean
 from training.lessons.grammar import Grammar, compose
 
+LESSON_LABELS = ("negative", "positive")  # an example's label is the place in here
+
 GRAMMARS: dict[str, Grammar] = {"en": english.GRAMMAR, "ko": korean.GRAMMAR}
 
 
