@@ -23,11 +23,12 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-training setup-dev serve test train evaluate check format lock e2e \
-	ci-train-serve which-bundle docker-build up down clean FORCE
+.PHONY: help setup setup-training setup-dev setup-benchmarks serve test train evaluate benchmark \
+	benchmark-engine benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down \
+	clean lock FORCE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  make serve PORT=9000 WORKERS=2 DEVICE=cpu MODELS_DIR=models HOST=127.0.0.1"
 	@echo '  make train DATASET="imdb sst2 amazon" SEED=1 DEVICE=auto RESUME=1 ARGS="--help"'
@@ -38,6 +39,8 @@ setup: $(VENV)/.torch ## install what serving needs into .venv
 setup-training: $(VENV)/.training
 
 setup-dev: $(VENV)/.dev
+
+setup-benchmarks: $(VENV)/.benchmarks
 
 serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODELS_DIR)
 	@exec $(PY) -m gunicorn -c service/gunicorn.conf.py service.wsgi:app
@@ -57,6 +60,14 @@ train: setup-training ## make a bundle from public data (DATASET) or your own (D
 
 evaluate: which-bundle setup-training ## measure a bundle on a data set (BUNDLE, DATASET, ARGS)
 	$(PY) -m training evaluate "$(BUNDLE)" --dataset $(DATASET) $(ARGS)
+
+benchmark: benchmark-engine ## speed: the networks against a transformer's (ARGS)
+
+benchmark-engine: setup
+	$(PY) -m benchmarks.engine $(ARGS)
+
+benchmark-accuracy: setup-benchmarks ## accuracy and speed against TF-IDF, NB-SVM, fastText … (DATASET, ARGS)
+	$(PY) -m benchmarks.accuracy $(if $(DATASET),--dataset $(DATASET)) $(ARGS)
 
 which-bundle:
 	@test -n "$(BUNDLE)" -a -n "$(DATASET)" || { \
@@ -141,9 +152,15 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.torch
 	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.benchmarks: requirements/benchmarks.txt | $(VENV)/.torch
+	@echo "Installing what benchmarks need (requirements/benchmarks.txt; about 130 MB) ..."
+	@$(PIP_INSTALL) -r requirements/benchmarks.txt
+	@touch $@
+
 # --- The locks -------------------------------------------------------------------------------------------------
-# One resolution for all platforms and Pythons (dev.txt); the smaller locks are cut out of it. torch is in none:
-# see scripts/install_torch.py. Afterwards every pin must have a wheel everywhere.
+# One resolution for all platforms and Pythons (dev.txt); the smaller locks are cut out of it, and benchmarks.txt
+# is in line with it. torch is in none: see scripts/install_torch.py. Afterwards every pin must have a wheel
+# everywhere.
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m uv pip compile --quiet pyproject.toml --universal \
 	--python-version 3.11 --fork-strategy fewest --annotation-style line --no-emit-index-url --no-emit-package torch
@@ -151,10 +168,12 @@ PLATFORMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
 
 lock: setup-dev ## bring requirements/*.txt in line with pyproject.toml (UPGRADE=1: newest releases)
 	$(COMPILE) --extra training --group dev $(if $(UPGRADE),--upgrade) -o requirements/dev.txt >/dev/null
+	$(COMPILE) --extra training --group benchmarks $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
+		-o requirements/benchmarks.txt >/dev/null
 	$(COMPILE) --extra training -c requirements/dev.txt -o requirements/training.txt >/dev/null
 	$(COMPILE) -c requirements/dev.txt -o requirements/service.txt >/dev/null
 	@for python in 3.11 3.12 3.13; do for platform in $(PLATFORMS); do \
 		echo "Looking for wheels for Python $$python on $$platform ..."; \
-		$(PY) -m uv pip compile --quiet requirements/dev.txt --no-deps --only-binary :all: \
-			--python-version $$python --python-platform $$platform >/dev/null || exit 1; \
+		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt --no-deps \
+			--only-binary :all: --python-version $$python --python-platform $$platform >/dev/null || exit 1; \
 	done; done

@@ -1,4 +1,5 @@
-"""Who may import whom: service never imports training, training only the contract of service."""
+"""Who may import whom: service never imports training, training only the contract of service, and
+neither imports benchmarks."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ TRAINING_ONLY = {
     "pyarrow",
 }
 SERVICE_ONLY = {"flask", "gunicorn", "werkzeug"}
+# What is installed for the benchmarks alone comes with them, and is looked for when it is needed.
+BENCHMARKS_ONLY = {"benchmarks", "fasttext", "textblob", "vaderSentiment"}
 
 # What training may import of service; what these import themselves comes along.
 CONTRACT = {"service", "service.archive", "service.bundle", "service.tokenizer", "service.errors"}
@@ -59,13 +62,24 @@ def tops(names: set[str]) -> set[str]:
 
 
 def test_service_imports_nothing_of_training():
-    assert tops(loaded_by(modules_of("service"))) & TRAINING_ONLY == set()
+    loaded = tops(loaded_by(modules_of("service")))
+    assert loaded & (TRAINING_ONLY | BENCHMARKS_ONLY) == set()
 
 
 def test_training_imports_only_the_contract_of_service():
     loaded = loaded_by([*modules_of("training"), "training.__main__"])
     assert {name for name in loaded if tops({name}) == {"service"}} <= CONTRACT
-    assert tops(loaded) & SERVICE_ONLY == set()
+    assert tops(loaded) & (SERVICE_ONLY | BENCHMARKS_ONLY) == set()
+
+
+def test_benchmarks_load_without_the_packages_of_the_peers():
+    loaded = tops(loaded_by(modules_of("benchmarks")))
+    assert loaded & (BENCHMARKS_ONLY - {"benchmarks"}) == set()
+
+
+def test_the_speed_of_the_networks_needs_no_more_than_the_service_does():
+    loaded = tops(loaded_by(["benchmarks.engine"]))
+    assert loaded & (TRAINING_ONLY - {"training"}) == set()
 
 
 @pytest.mark.parametrize(
@@ -73,10 +87,13 @@ def test_training_imports_only_the_contract_of_service():
     [
         pytest.param("service", "import training.errors", TRAINING_ONLY, id="service to training"),
         pytest.param("training", "import flask", SERVICE_ONLY, id="training to flask"),
+        pytest.param(
+            "training", "import benchmarks.errors", BENCHMARKS_ONLY, id="training to benchmarks"
+        ),
     ],
 )
 def test_the_check_fails_when_a_layer_is_broken(tmp_path, package, line, forbidden):
-    for name in ("service", "training"):
+    for name in ("service", "training", "benchmarks"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
         (tmp_path / name / "errors.py").touch()
@@ -87,3 +104,4 @@ def test_the_check_fails_when_a_layer_is_broken(tmp_path, package, line, forbidd
 def test_every_module_is_looked_at():
     assert {"service.app", "service.routes.predict", "service.bundle"} <= set(modules_of("service"))
     assert {"training.fit", "training.datasets.readers"} <= set(modules_of("training"))
+    assert {"benchmarks.engine", "benchmarks.accuracy"} <= set(modules_of("benchmarks"))

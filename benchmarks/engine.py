@@ -1,0 +1,231 @@
+"""`python -m benchmarks.engine`: the network of each bundle against a transformer encoder of
+DistilBERT's shape, on one thread.
+
+The networks alone, ids in and probabilities out: both sides would spend the same on a tokenizer.
+Everyone reads the same number of texts of the same length, so nobody pads. The transformer's
+weights are random, since its time does not depend on them; it is torch's own, which takes its fused
+path for inference where there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.machine import described
+from service.archive import find_bundles
+from service.bundle import Bundle, BundleError, load_bundle, write_atomically
+
+# One reader: ids (T, N) int64 and lengths (N,) int64, as a bundle takes them -> (N, K).
+Engine = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is read at once."""
+
+    texts: int
+    tokens: int  # of each
+
+    @property
+    def name(self) -> str:
+        return f"{self.texts} text{'s' if self.texts > 1 else ''} of {self.tokens} tokens"
+
+
+CASES = (Case(32, 20), Case(1, 20), Case(1, 230))
+
+
+@dataclass(frozen=True)
+class EncoderShape:
+    """DistilBERT's: Sanh et al. 2019 (https://arxiv.org/abs/1910.01108), with BERT's vocabulary."""
+
+    layers: int = 6
+    width: int = 768
+    heads: int = 12
+    feed_forward: int = 3_072
+    vocabulary: int = 30_522
+    positions: int = 512
+    classes: int = 2
+
+
+class Encoder(nn.Module):
+    """A transformer that classifies by its first token, with random weights.
+
+    Axes: N texts, T tokens, D `width`, K classes.
+    """
+
+    def __init__(self, shape: EncoderShape) -> None:
+        super().__init__()
+        self.words = nn.Embedding(shape.vocabulary, shape.width)
+        self.places = nn.Embedding(shape.positions, shape.width)
+        self.norm = nn.LayerNorm(shape.width)
+        layer = nn.TransformerEncoderLayer(
+            shape.width,
+            shape.heads,
+            shape.feed_forward,
+            activation="gelu",
+            batch_first=True,  # without it, torch has no fused path
+        )
+        self.encoder = nn.TransformerEncoder(layer, shape.layers)
+        self.head = nn.Sequential(
+            nn.Linear(shape.width, shape.width), nn.ReLU(), nn.Linear(shape.width, shape.classes)
+        )
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """(T, N), (N,) -> (N, K) probabilities. The lengths are not looked at: no text is padded,
+        and a mask would only cost time."""
+        ids = ids.t()  # (T, N) -> (N, T)
+        places = torch.arange(ids.shape[1])  # (T,)
+        states = self.norm(self.words(ids) + self.places(places))  # (N, T) -> (N, T, D)
+        first = self.encoder(states)[:, 0]  # (N, T, D) -> (N, D)
+        return torch.softmax(self.head(first), dim=1)  # (N, D) -> (N, K)
+
+
+TRANSFORMER = "transformer"
+
+
+def engines(bundles: Sequence[Bundle], shape: EncoderShape) -> dict[str, Engine]:
+    """Everyone who takes part, by name."""
+    return {
+        **{bundle.metadata.name: bundle.module for bundle in bundles},
+        TRANSFORMER: Encoder(shape).eval(),
+    }
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds of one pass, and how many times as long the transformer took in the same round:
+    the median of the rounds and their quartiles."""
+
+    milliseconds: tuple[float, float, float]  # lower quartile, median, upper quartile
+    times_as_fast: tuple[float, float, float]
+
+
+def measure(
+    engines: Mapping[str, Engine], case: Case, *, vocabulary: int, rounds: int
+) -> dict[str, Timing]:
+    """Everyone reads the same texts, one after the other, `rounds` times over: what disturbs the
+    machine for a while disturbs all.
+
+    Args:
+        vocabulary: ids are drawn below it.
+        rounds: at least 2.
+    """
+    generator = torch.Generator().manual_seed(1)
+    # From 4 on: below are padding, unknown and the like.
+    ids = torch.randint(4, vocabulary, (case.tokens, case.texts), generator=generator)
+    lengths = torch.full((case.texts,), case.tokens)
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    with torch.inference_mode():
+        for _ in range(rounds):
+            for name, engine in engines.items():
+                times[name].append(_milliseconds(engine, ids, lengths))
+    return {name: _timing(own, times[TRANSFORMER]) for name, own in times.items()}
+
+
+def _milliseconds(engine: Engine, ids: Tensor, lengths: Tensor, *, enough: float = 0.05) -> float:
+    """Of one pass: the mean over as many as fit into `enough` seconds, at least one.
+
+    Two more come first and are not counted: TorchScript compiles in the first two passes of a
+    shape, and whoever ran before left the caches full of its own weights.
+    """
+    engine(ids, lengths)
+    engine(ids, lengths)
+    passes, begin = 0, time.perf_counter()
+    while (spent := time.perf_counter() - begin) < enough or not passes:
+        engine(ids, lengths)
+        passes += 1
+    return 1000 * spent / passes
+
+
+def _timing(own: Sequence[float], transformer: Sequence[float]) -> Timing:
+    ratios = [theirs / ours for ours, theirs in zip(own, transformer, strict=True)]
+    return Timing(_quartiles(own), _quartiles(ratios))
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return round(low, 4), round(median, 4), round(high, 4)
+
+
+def report(case: Case, timings: Mapping[str, Timing]) -> str:
+    """
+    >>> print(report(case, timings))
+    32 texts of 20 tokens
+      reads        ms (quartiles)             times as fast as the transformer
+      tiny-en        4.10 (4.02-4.31)         98.1 (95.0-99.7)
+      transformer  402.20 (398.00-410.31)      1.0 (1.0-1.0)
+    """
+    width = max(map(len, timings))
+    lines = [case.name, f"  {'':<{width}}  {'ms (quartiles)':<26}  times as fast (quartiles)"]
+    for name, timing in timings.items():
+        low, median, high = timing.milliseconds
+        took = f"{median:8.2f} ({low:.2f}-{high:.2f})"
+        low, median, high = timing.times_as_fast
+        lines.append(f"  {name:<{width}}  {took:<26}  {median:6.1f} ({low:.1f}-{high:.1f})")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print, write down; the exit code is 0, 1 without a bundle, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        bundles = [load_bundle(path) for path in find_bundles(options.models)]
+        _compare(bundles, EncoderShape(), options.rounds, options.output)
+    except BundleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _compare(bundles: Sequence[Bundle], shape: EncoderShape, rounds: int, output: Path) -> None:
+    readers = engines(bundles, shape)
+    vocabulary = min([shape.vocabulary, *(len(bundle.tokenizer) for bundle in bundles)])
+    found: dict[str, Any] = {}
+    for case in CASES:
+        timings = measure(readers, case, vocabulary=vocabulary, rounds=rounds)
+        print(report(case, timings), flush=True)
+        found[case.name] = {name: asdict(timing) for name, timing in timings.items()}
+    content = {"machine": described(), "transformer": asdict(shape), "rounds": rounds, **found}
+    write_atomically(output, (json.dumps(content, indent=1) + "\n").encode())
+    print(f"wrote {output}", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.engine",
+        description="The time of one pass of each bundle's network, on one thread, against a "
+        "transformer encoder of DistilBERT's shape.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")
+    parser.add_argument("--rounds", type=_rounds, default=20, help="at least 2")
+    parser.add_argument(
+        "--output", type=Path, default=Path("benchmarks/results/engine.json"), help="as JSON"
+    )
+    return parser
+
+
+def _rounds(text: str) -> int:
+    number = int(text)
+    if number < 2:
+        raise ValueError(text)
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
