@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from training.card import card, command, write_card
-from training.config import KNOBS
+from training.config import KNOBS, RECIPES
 from training.report import PICTURES
 
 
@@ -100,3 +100,35 @@ def test_it_is_written_whole(metadata, tmp_path):
     write_card(tmp_path / "tiny-en.md", metadata)
     assert (tmp_path / "tiny-en.md").read_text(encoding="utf-8") == card(metadata)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny-en.md"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        pytest.param(20, "Training took 1 min with 2 threads.", id="a moment"),
+        pytest.param(59 * 60, "Training took 59 min with 2 threads.", id="minutes"),
+        pytest.param(9_060, "Training took 2 h 31 min with 2 threads.", id="hours"),
+    ],
+)
+def test_it_says_how_long_training_took_if_that_is_known(metadata, tmp_path, seconds, said):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "time.json").write_text(f'{{"seconds": {seconds}, "threads": 2}}')
+    write_card(tmp_path / "tiny.md", metadata)
+    assert said in (tmp_path / "tiny.md").read_text(encoding="utf-8")
+    assert "Training took" not in card(metadata)
+
+
+def test_it_says_what_unlabelled_texts_were_used_for(metadata):
+    assert "Unlabelled texts serve word vectors. " in card(metadata)
+    knobs = metadata.hyper_parameters | {"lm_epochs": 1, "student": 1}
+    assert "the language model, the student" in card(replace(metadata, hyper_parameters=knobs))
+
+
+@pytest.mark.parametrize("datasets", RECIPES, ids="-".join)
+def test_the_command_of_a_bundle_that_ships_has_no_knobs(metadata, datasets):
+    shipped = replace(
+        metadata,
+        datasets=tuple({**metadata.datasets[0], "name": name} for name in datasets),
+        hyper_parameters=metadata.hyper_parameters | RECIPES[datasets],
+    )
+    assert command(shipped) == f'make train DATASET="{" ".join(datasets)}"'

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from service.bundle import save_bundle
-from training.__main__ import KNOBS, main
-from training.config import FitConfig, NetworkConfig, TextConfig, option
+from training.__main__ import _recipe, _train_options, main
+from training.config import (
+    KNOBS,
+    RECIPES,
+    FitConfig,
+    NetworkConfig,
+    PretrainConfig,
+    TeachConfig,
+    TextConfig,
+    option,
+)
 from training.datasets import DATASETS
 from training.errors import TrainingError
 
@@ -215,3 +224,18 @@ def test_what_cannot_be_measured_is_one_clear_message(
     code, said = command("evaluate", "tiny.pt", "--dataset", dataset, "--device", "cpu")
     assert code == 1
     assert message in said
+
+
+@pytest.mark.parametrize("datasets", RECIPES, ids="-".join)
+def test_the_data_sets_of_a_bundle_that_ships_bring_its_recipe(datasets):
+    recipe = _recipe(_train_options(["--dataset", *reversed(datasets), "--seed", "3"]))
+    used = {**asdict(recipe.pretrain), **asdict(recipe.teach), **asdict(recipe.fit)}
+    assert {name: used[name] for name in RECIPES[datasets]} == RECIPES[datasets]
+    assert recipe.fit.seed == 3
+    plain = _recipe(_train_options(["--dataset", *datasets, "--student", "0"]))
+    assert plain.teach.student == 0
+
+
+def test_other_data_sets_bring_the_defaults():
+    recipe = _recipe(_train_options(["--dataset", "sst2"]))
+    assert (recipe.pretrain, recipe.teach) == (PretrainConfig(), TeachConfig())

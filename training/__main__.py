@@ -28,6 +28,7 @@ from training.config import (
     BASE_DEFAULTS,
     KNOBS,
     OWN_DEFAULTS,
+    RECIPES,
     FitConfig,
     NetworkConfig,
     PretrainConfig,
@@ -104,6 +105,7 @@ def _train(options: argparse.Namespace) -> int:
         print(f"\nstopped; --resume goes on from what is in {run.folder}", file=sys.stderr)
         return 130
     log.info("wrote %s (%.1f MB)", output, output.stat().st_size / 1e6)
+    run.tell_time(output.with_suffix(""))
     _describe(output, bundle, tests, run.last_steps)
     return 0
 
@@ -120,6 +122,9 @@ def _train_options(arguments: Sequence[str]) -> argparse.Namespace:
     """The options, with the defaults that go with the data and with the bundle to go on from."""
     parser = _train_parser()
     options = parser.parse_args(arguments)
+    if not options.data:
+        datasets = tuple(dataset.name for dataset in require_one_task(options.dataset))
+        parser.set_defaults(**RECIPES.get(datasets, {}))
     if options.data:
         parser.set_defaults(**OWN_DEFAULTS)
     if options.base:

@@ -6,6 +6,7 @@ Every figure comes out of the bundle's metadata, so that the card cannot say som
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from service.bundle import Metadata, write_atomically
-from training.config import BASE_DEFAULTS, DECIDED_BY_BASE, KNOBS, OWN_DEFAULTS, option
+from training.config import BASE_DEFAULTS, DECIDED_BY_BASE, KNOBS, OWN_DEFAULTS, RECIPES, option
 from training.datasets import DATASETS
 from training.report import PICTURES
 
@@ -35,14 +36,19 @@ def write_card(path: Path, metadata: Metadata) -> None:
     """Write `metadata` as Markdown, with the pictures in the folder `NAME/` beside `NAME.md`."""
     folder = path.with_suffix("")
     pictures = [f"{folder.name}/{name}" for name in PICTURES if (folder / name).exists()]
-    write_atomically(path, card(metadata, pictures).encode())
+    clock = folder / "time.json"
+    time = json.loads(clock.read_bytes()) if clock.exists() else None
+    write_atomically(path, card(metadata, pictures, time).encode())
 
 
-def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
+def card(
+    metadata: Metadata, pictures: Sequence[str] = (), time: Mapping[str, int] | None = None
+) -> str:
     """The card as Markdown.
 
     Args:
         pictures: those that there are of `training.report.PICTURES`, as paths from the card.
+        time: the `seconds` that training took, on how many `threads`; None if nobody knows.
     """
     return "\n".join(
         [
@@ -97,8 +103,7 @@ def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
             "",
             *[line for entry in metadata.datasets for line in _source(entry)],
             "",
-            "Unlabelled texts serve the word vectors only. The texts themselves are not part of "
-            "this repository.",
+            f"{_unlabelled(metadata)} The texts themselves are not part of this repository.",
             "",
             "## Recipe",
             "",
@@ -119,6 +124,7 @@ def card(metadata: Metadata, pictures: Sequence[str] = ()) -> str:
             )
             + ".",
             "",
+            *_time(time),
             "## Limits",
             "",
             _limits(metadata),
@@ -154,6 +160,7 @@ def _turned(metadata: Metadata) -> dict[str, Any]:
     defaults = {knob.name: knob.default for knob in knobs}
     if any(map(_is_own, metadata.datasets)):
         defaults |= OWN_DEFAULTS
+    defaults |= RECIPES.get(tuple(entry["name"] for entry in metadata.datasets), {})
     if "base" in used:  # it decides the sizes
         defaults |= BASE_DEFAULTS | {name: used[name] for name in DECIDED_BY_BASE if name in used}
     return {
@@ -205,6 +212,22 @@ def _confusions(metadata: Metadata) -> list[str]:
         ]
         lines += [*_table((name, *metadata.labels), rows), ""]
     return lines
+
+
+def _unlabelled(metadata: Metadata) -> str:
+    used = metadata.hyper_parameters
+    served = ["word vectors"]
+    served += ["the language model"] if used.get("lm_epochs") else []
+    served += ["the student, who is told the teachers' answers"] if used.get("student") else []
+    return f"Unlabelled texts serve {', '.join(served)}."
+
+
+def _time(time: Mapping[str, int] | None) -> list[str]:
+    if time is None:
+        return []
+    minutes = max(1, round(time["seconds"] / 60))
+    spent = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    return [f"Training took {spent} with {time['threads']} threads.", ""]
 
 
 def _pictures(paths: Sequence[str]) -> list[str]:

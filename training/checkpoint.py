@@ -7,7 +7,9 @@ import json
 import pickle
 import signal
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -148,6 +150,31 @@ class Run:
         torch.save(dict(state), buffer)
         write_atomically(self._checkpoint(stage), buffer.getvalue())
 
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Adds the time within to that of the run, however it ends."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = self._seconds() + time.monotonic() - began
+            write_atomically(self._clock, _to_json({"seconds": round(spent)}).encode())
+
+    @property
+    def _clock(self) -> Path:
+        return self.folder / "time.json"
+
+    def _seconds(self) -> float:
+        clock = self._clock
+        return float(json.loads(clock.read_bytes())["seconds"]) if clock.exists() else 0.0
+
+    def tell_time(self, folder: Path) -> None:
+        """Write how long the training took, and on how many threads, for the card: not into the
+        bundle, since the same training is to give the same bytes."""
+        told = {"seconds": round(self._seconds()), "threads": torch.get_num_threads()}
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "time.json", _to_json(told).encode())
+
     def finish(self) -> None:
         """The bundle is written: there is nothing left to resume."""
         for path in self.folder.glob("*.pt"):
@@ -157,7 +184,7 @@ class Run:
         """What an earlier run made: all but its recipe."""
         return [
             path
-            for pattern in ("*.pt", "*.npy", "*-steps.csv", "data.json", "tokenizer.model")
+            for pattern in ("*.pt", "*.npy", "*-steps.csv", "*.json", "tokenizer.model")
             for path in self.folder.glob(pattern)
         ]
 

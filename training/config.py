@@ -156,6 +156,18 @@ KNOBS = {
     "teaching": TeachConfig,
     "training": FitConfig,
 }
+# What is another default with the data sets of a bundle that ships: their unlabelled texts pay for
+# all stages (docs/decisions/0007-climbing.md), which other data sets have no use for.
+RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
+    ("imdb", "sst2", "amazon"): {
+        "lm_epochs": 1, "student": 1, "teachers": 1, "teacher_epochs": 2, "sentences": 2,
+        "lessons": 24_000, "toneless": 4_000, "epochs": 3,
+    },
+    ("nsmc",): {
+        "lm_epochs": 2, "student": 1, "teachers": 2, "teacher_epochs": 3,
+        "lessons": 16_000, "toneless": 4_000, "epochs": 3,
+    },
+}  # fmt: skip
 # What is another default with a file of one's own: such a file is small, so its steps are.
 OWN_DEFAULTS = {
     "lm_epochs": 0, "student": 0, "lessons": 0, "toneless": 0,

@@ -48,6 +48,13 @@ def train(
     """
     base = load_base(Path(recipe.base)) if recipe.base else None
     run.begin(asdict(recipe), resume=resume, restart=restart)
+    with run.timed():
+        return _train(recipe, base, store, run, output, device)
+
+
+def _train(
+    recipe: Recipe, base: Base | None, store: Store, run: Run, output: Path, device: torch.device
+) -> tuple[Bundle, dict[str, Answers]]:
     _seed_everything(recipe.fit.seed)
     if recipe.fit.threads:
         torch.set_num_threads(recipe.fit.threads)
