@@ -67,8 +67,9 @@ def test_help_names_every_data_set(capsys):
 
 
 def test_every_config_is_behind_an_option():
-    assert list(KNOBS.values()) == [NetworkConfig, TextConfig, FitConfig]
-    names = [knob.name for config in KNOBS.values() for knob in fields(config)]
+    configs = [NetworkConfig, TextConfig, PretrainConfig, TeachConfig, FitConfig]
+    assert list(KNOBS.values()) == configs
+    names = [knob.name for config in configs for knob in fields(config)]
     assert len(set(names)) == len(names)  # each option belongs to one of them
 
 
