@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.toneless import toneless
+from training.lessons.toneless import toneless
 
 
 @pytest.mark.parametrize("language", ["en", "ko", "de"])
@@ -26,3 +26,8 @@ def test_none_is_none():
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_no_slot_of_a_template_is_left_open(language):
     assert not any("{" in text or "}" in text for text in toneless(language, texts=2_000, seed=2))
+
+
+def test_its_own_language_is_not_foreign_to_a_bundle():
+    assert any("straße" in text for text in toneless("en", texts=3_000, seed=1))
+    assert not any("straße" in text for text in toneless("de", texts=3_000, seed=1))

@@ -29,12 +29,12 @@ from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfi
 from training.datasets import Example
 from training.fit import Fitter
 from training.lessons import LESSON_LABELS, lessons
+from training.lessons.toneless import toneless
 from training.model import SentimentNetwork
 from training.pretrain import Pretrainer
 from training.reviews import OwnFile, Reviews
 from training.subwords import sampled, train_tokenizer
 from training.teach import LinearTeacher, Probabilities, blend_weights, blended, sentences
-from training.toneless import toneless
 from training.vectors import train_vectors
 
 log = logging.getLogger(__name__)

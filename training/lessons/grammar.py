@@ -45,6 +45,10 @@ class Draw:
     def below(self, stop: int) -> int:
         return int(self._random() * stop)
 
+    def between(self, low: int, high: int) -> int:
+        """Either end may come."""
+        return low + self.below(high - low + 1)
+
     def one(self, items: Sequence[T]) -> T:
         return items[self.below(len(items))]
 
