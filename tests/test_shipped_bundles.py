@@ -14,6 +14,7 @@ import pytest
 from service.app import create_app
 from service.bundle import Bundle, load_bundle
 from service.settings import Settings
+from training.behave import behave
 from training.datasets import Store, load_test
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -78,16 +79,17 @@ def test_it_has_golden_answers(bundle):
 @pytest.mark.parametrize(
     ("name", "dataset", "texts", "accuracy"),
     [
-        pytest.param("reviews-en", "imdb", 25_000, 0.90, id="imdb"),
-        pytest.param("reviews-en", "sst2", 872, 0.83, id="sst2"),
-        pytest.param("reviews-en", "amazon", 1_500, 0.86, id="amazon"),
-        pytest.param("reviews-ko", "nsmc", 10_000, 0.875, id="nsmc"),
+        pytest.param("reviews-en", "imdb", 25_000, 0.917, id="imdb"),
+        pytest.param("reviews-en", "sst2", 872, 0.86, id="sst2"),
+        pytest.param("reviews-en", "amazon", 1_500, 0.89, id="amazon"),
+        pytest.param("reviews-ko", "nsmc", 10_000, 0.879, id="nsmc"),
     ],
 )
 def test_it_was_measured_good_enough(name, dataset, texts, accuracy):
     figures = load_bundle(MODELS / f"{name}.pt").metadata.figures[dataset]
     assert figures["texts"] >= texts
     assert figures["accuracy"] >= accuracy
+    assert figures["calibration_error"] <= 0.02
     confusion = np.array(figures["confusion"])
     assert confusion.sum() == figures["texts"]
     assert confusion.trace() / confusion.sum() == pytest.approx(figures["accuracy"], abs=1e-5)
@@ -127,6 +129,28 @@ def test_the_service_answers_right(client, text, label, model):
     answer = client.post("/predict", json={"text": text}).get_json()
     assert (answer["label"], answer["model"]) == (label, model)
     assert answer["score"] > 0.5
+
+
+@pytest.mark.parametrize("text", ["42", "2024-05-01", "qxv zkwj", "책상", "La rue et la maison"])
+def test_the_service_is_undecided_about_what_has_no_tone(client, text):
+    answer = client.post("/predict", json={"text": text}).get_json()
+    assert answer["score"] < 0.75
+
+
+# What each bundle still fails at; what is not listed is held to the limit of its capability.
+KNOWN_FAILURES = {
+    "reviews-en": {"negation", "typos", "contractions"},
+    "reviews-ko": {"negated negatives (이중 부정)", "irony (반어)", "typos"},
+}
+
+
+def test_it_behaves(bundle):
+    failing = {
+        finding.capability.name
+        for finding in behave(bundle)
+        if finding.rate > finding.capability.limit
+    }
+    assert failing == KNOWN_FAILURES[bundle.metadata.name]
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
