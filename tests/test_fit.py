@@ -17,7 +17,7 @@ from training.batches import Batch, BatchMaker
 from training.checkpoint import Interrupted, Run
 from training.config import FitConfig, NetworkConfig
 from training.errors import TrainingError
-from training.fit import Fitter, Progress
+from training.fit import FitProgress, Fitter
 from training.model import SentimentNetwork
 from training.steps import read_steps
 
@@ -94,7 +94,7 @@ class Training:
         )
         torch.manual_seed(config.seed)  # of dropout
 
-    def fit(self) -> Progress:
+    def fit(self) -> FitProgress:
         return self.fitter.fit()
 
     def weights(self) -> dict[str, Tensor]:
@@ -165,7 +165,7 @@ def test_another_seed_gives_other_weights(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory) -> tuple[Progress, dict[str, Tensor], int]:
+def uninterrupted(tmp_path_factory) -> tuple[FitProgress, dict[str, Tensor], int]:
     """What a training gives that nobody stops, and how many steps an epoch of it has."""
     torch.set_num_threads(1)
     training = Training(tmp_path_factory.mktemp("uninterrupted"))

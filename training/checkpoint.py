@@ -6,7 +6,6 @@ import io
 import json
 import pickle
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,13 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from service.bundle import write_atomically
 from service.tokenizer import Tokenizer
 from training.errors import TrainingError
-
-CHECKPOINT_SECONDS = 300  # what a power cut may cost
 
 
 class Interrupted(Exception):
@@ -247,13 +243,3 @@ def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
     torch.set_rng_state(state["random"].cpu())
     if "random_cuda" in state:
         torch.cuda.set_rng_state(state["random_cuda"].cpu(), device)
-
-
-def progress_bar(title: str, texts: int) -> Any:
-    return tqdm(
-        total=texts,
-        desc=title,
-        unit="text",
-        mininterval=0.5 if sys.stderr.isatty() else 30,  # seconds; a log wants few lines
-        smoothing=0.05,
-    )

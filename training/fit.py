@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,17 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from training.batches import Batch, Batches
-from training.checkpoint import (
-    CHECKPOINT_SECONDS,
-    Interrupted,
-    Run,
-    StopSignal,
-    progress_bar,
-    random_state,
-    set_random_state,
-)
+from training.checkpoint import Interrupted, Run, StopSignal, random_state, set_random_state
 from training.config import FitConfig
 from training.errors import TrainingError
+from training.loop import (
+    Progress,
+    half_cosine,
+    one_epoch,
+    require_number,
+    set_learning_rate,
+)
 from training.model import SentimentNetwork
 from training.precision import mixed_precision
 from training.steps import Step, StepLog
@@ -34,13 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Progress:
-    """Where a training stands; all of it goes into a checkpoint."""
-
-    epoch: int = 0  # epochs that are done
-    step: int = 0  # steps of the epoch under way that are done
-    steps: int = 0  # steps that are done in all
-    loss: float = 0.0  # summed over the steps of the epoch under way
+class FitProgress(Progress):
     best_accuracy: float = -1.0  # mean of the data sets' validation accuracies, 0 to 1
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)  # one entry per epoch
@@ -87,7 +79,7 @@ class Fitter:
         self._class_weights = None if class_weights is None else class_weights.to(device)
         self._targets = None if targets is None else targets.to(device)
         self._stage = stage
-        self._progress = Progress()
+        self._progress = FitProgress()
         self._optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self._average = {name: p.detach().clone() for name, p in network.named_parameters()}
         self._best = {name: p.clone() for name, p in self._average.items()}
@@ -98,7 +90,7 @@ class Fitter:
     def network(self) -> SentimentNetwork:
         return self._network
 
-    def fit(self) -> Progress:
+    def fit(self) -> FitProgress:
         """Train to the end, from the checkpoint if the run has one; the best weights are left in
         the network.
 
@@ -121,44 +113,35 @@ class Fitter:
         return self._progress
 
     def _one_epoch(self, stop: StopSignal, steps: StepLog) -> None:
+        def logged(batch: Batch) -> float:
+            step = self._one_step(batch)
+            steps.add(step)
+            return step.loss
+
         self._network.train()
         progress = self._progress
-        saved = time.monotonic()
-        title = f"epoch {progress.epoch + 1}/{self._config.epochs}"
-        with progress_bar(title, len(self._train)) as bar:
-            for number, batch in enumerate(self._batches(progress.epoch)):
-                if number < progress.step:  # read before the interruption
-                    bar.update(len(batch.labels))
-                    continue
-                step = self._one_step(batch)
-                steps.add(step)
-                progress.loss += step.loss
-                progress.step += 1
-                progress.steps += 1
-                bar.update(len(batch.labels))
-                bar.set_postfix(loss=f"{progress.loss / progress.step:.4f}", refresh=False)
-                if stop.asked:
-                    self._save()
-                    raise Interrupted
-                if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    self._save()
-                    saved = time.monotonic()
+        one_epoch(
+            self._batches(progress.epoch),
+            progress,
+            stop,
+            title=f"epoch {progress.epoch + 1}/{self._config.epochs}",
+            texts=len(self._train),
+            step=logged,
+            save=self._save,
+        )
 
     def _one_step(self, batch: Batch) -> Step:
         begun = time.monotonic()
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate()
+        steps = self._progress.steps
+        rate = half_cosine(self._config.learning_rate, steps, self._total_steps)
+        set_learning_rate(self._optimizer, rate)
         self._optimizer.zero_grad(set_to_none=True)
         with self._precision:
             embedded = self._network.embedding(batch.ids)  # (T, N) -> (T, N, E)
             embedded.retain_grad()
             loss = self._loss(embedded, batch)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The loss became {value} at step {self._progress.steps + 1}. Take a smaller "
-                "--learning-rate or --clip-norm."
-            )
+        advice = "Take a smaller --learning-rate or --clip-norm."
+        value = require_number(loss.item(), steps, advice)
         loss.backward()
         hard = None
         if self._config.adversarial_norm > 0:
@@ -171,10 +154,10 @@ class Fitter:
         self._follow()
         return Step(
             epoch=self._progress.epoch + 1,
-            step=self._progress.steps + 1,
+            step=steps + 1,
             loss=value,
             adversarial_loss=None if hard is None else hard.item(),
-            learning_rate=self._learning_rate(),
+            learning_rate=rate,
             gradient_norm=norm.item(),
             tokens=int(batch.lengths.sum()),
             texts=len(batch.labels),
@@ -199,10 +182,6 @@ class Fitter:
         scale = self._config.adversarial_norm * self._network.embedding.weight.detach().std()
         return scale * gradient / norm.clamp_min(1e-12)
 
-    def _learning_rate(self) -> float:
-        done = min(self._progress.steps / self._total_steps, 1.0)
-        return self._config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-
     def _follow(self) -> None:
         """The running average (Polyak and Juditsky 1992) with a decay that starts low, so that the
         random weights of the start are forgotten at once."""
@@ -222,7 +201,7 @@ class Fitter:
         }
         mean = float(np.mean(list(accuracies.values())))
         progress.epoch += 1
-        loss = progress.loss / max(progress.step, 1)
+        loss = progress.mean_loss
         progress.history.append({"epoch": progress.epoch, "loss": loss, **accuracies})
         if mean > progress.best_accuracy:
             progress.best_accuracy, progress.best_epoch = mean, progress.epoch
@@ -290,6 +269,6 @@ class Fitter:
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._average, self._best = state["average"], state["best"]
-        self._progress = Progress(**state["progress"])
+        self._progress = FitProgress(**state["progress"])
         set_random_state(state["random"], self._device)
         log.info("resumed after epoch %d, step %d", self._progress.epoch, self._progress.step)

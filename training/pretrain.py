@@ -13,39 +13,27 @@ The axes are those of `training/model.py`; further
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from training.batches import Batch, Batches
-from training.checkpoint import (
-    CHECKPOINT_SECONDS,
-    Interrupted,
-    Run,
-    StopSignal,
-    progress_bar,
-    random_state,
-    set_random_state,
-)
+from training.checkpoint import Interrupted, Run, StopSignal, random_state, set_random_state
 from training.config import PretrainConfig
-from training.errors import TrainingError
+from training.loop import (
+    Progress,
+    half_cosine,
+    one_epoch,
+    require_number,
+    set_learning_rate,
+)
 from training.model import RecurrentLayer, SentimentNetwork
 from training.precision import mixed_precision
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Progress:
-    epoch: int = 0  # epochs that are done
-    step: int = 0  # steps of the epoch under way that are done
-    steps: int = 0  # steps that are done in all
-    loss: float = 0.0  # summed over the steps of the epoch under way
 
 
 class LanguageModel(nn.Module):
@@ -162,47 +150,29 @@ class Pretrainer:
                     raise Interrupted
 
     def _one_epoch(self, stop: StopSignal) -> None:
-        progress = self._progress
-        saved = time.monotonic()
-        with progress_bar(
-            f"language model {progress.epoch + 1}/{self._config.lm_epochs}", len(self._texts)
-        ) as bar:
-            for number, batch in enumerate(self._batches(progress.epoch)):
-                bar.update(len(batch.lengths))
-                if number < progress.step:  # read before the interruption
-                    continue
-                progress.loss += self._one_step(batch)
-                progress.step += 1
-                progress.steps += 1
-                bar.set_postfix(loss=f"{progress.loss / progress.step:.4f}", refresh=False)
-                if stop.asked:
-                    self._save()
-                    raise Interrupted
-                if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    self._save()
-                    saved = time.monotonic()
-        progress.epoch += 1
-        log.info(
-            "language model, epoch %d of %d: loss %.4f",
-            progress.epoch,
-            self._config.lm_epochs,
-            progress.loss / max(progress.step, 1),
+        progress, epochs = self._progress, self._config.lm_epochs
+        one_epoch(
+            self._batches(progress.epoch),
+            progress,
+            stop,
+            title=f"language model {progress.epoch + 1}/{epochs}",
+            texts=len(self._texts),
+            step=self._one_step,
+            save=self._save,
         )
+        progress.epoch += 1
+        loss = progress.mean_loss
+        log.info("language model, epoch %d of %d: loss %.4f", progress.epoch, epochs, loss)
         progress.step, progress.loss = 0, 0.0
 
     def _one_step(self, batch: Batch) -> float:
-        done = min(self._progress.steps / self._total_steps, 1.0)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._config.lm_learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+        steps = self._progress.steps
+        rate = half_cosine(self._config.lm_learning_rate, steps, self._total_steps)
+        set_learning_rate(self._optimizer, rate)
         self._optimizer.zero_grad(set_to_none=True)
         with self._precision:
             loss = self._model(batch.ids, batch.lengths)
-        value = float(loss.item())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The language model's loss became {value} at step {self._progress.steps + 1}. "
-                "Take a smaller --lm-learning-rate."
-            )
+        value = require_number(loss.item(), steps, "Take a smaller --lm-learning-rate.")
         loss.backward()
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         self._optimizer.step()

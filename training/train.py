@@ -20,7 +20,7 @@ from training.checkpoint import Run
 from training.datasets import Example, Store, find, load_test
 from training.evaluate import Answers, ask, evaluate, require_labels, table
 from training.export import git_commit, make_bundle
-from training.fit import Progress
+from training.fit import FitProgress
 from training.reviews import Reviews, own_reviews, public_reviews
 from training.stages import Recipe, Workshop
 
@@ -96,7 +96,7 @@ def _metadata(
     reviews: Reviews,
     base: Base | None,
     tokenizer: Tokenizer,
-    progress: Progress,
+    progress: FitProgress,
     degree: float,
 ) -> Metadata:
     """All but the figures, which are still to be measured."""
