@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from training.lessons.grammar import Draw
+from training.lessons.grammar import Draw, linked
 
 _SHORT_FORMS = (
     ("is not", "isn't"), ("was not", "wasn't"), ("are not", "aren't"), ("were not", "weren't"),
@@ -33,7 +33,6 @@ _HANDLES = (
 )
 _TAGS = ("travel", "review", "foodie", "monday", "tbt", "flight", "movienight", "shopping", "ootd")
 _SITES = ("https://t.co/", "http://bit.ly/", "www.shop.com/p/", "https://www.example.org/r?id=")
-_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789"
 _STRETCHED = ("so", "love", "good", "bad", "really", "no", "yes", "never", "great", "awful")
 _TAILS = ("!", "!!", "!!!", "...", "..", " .", "", "", "?!", " !!")
 
@@ -102,15 +101,7 @@ def _other_ending(draw: Draw, text: str) -> str:
 
 
 def _linked(draw: Draw, text: str) -> str:
-    kind = draw.below(4)
-    if kind == 0:
-        return f"{text} @{draw.one(_HANDLES)}"
-    if kind == 1:
-        return f"@{draw.one(_HANDLES)} {text}"
-    if kind == 2:
-        return f"{text} #{draw.one(_TAGS)}"
-    code = "".join(draw.one(_LETTERS) for _ in range(4 + draw.below(6)))
-    return f"{text} {draw.one(_SITES)}{code}"
+    return linked(draw, text, handles=_HANDLES, tags=_TAGS, sites=_SITES)
 
 
 _CHANGES = (

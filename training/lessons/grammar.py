@@ -30,6 +30,8 @@ NEGATIVE, POSITIVE = 0, 1
 # So many pairs in a row that were all known already mean that a capability has no more to say.
 MOST_REPEATS = 2_000
 
+_OF_A_LINK = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789"
+
 _SLOT = re.compile(r"\{(?P<turn>~?)(?P<name>[a-z_]+)(?P<number>\d?)\}")
 
 
@@ -51,6 +53,21 @@ class Draw:
 
     def one(self, items: Sequence[T]) -> T:
         return items[self.below(len(items))]
+
+
+def linked(
+    draw: Draw, text: str, *, handles: Sequence[str], tags: Sequence[str], sites: Sequence[str]
+) -> str:
+    """The text with a handle before or behind it, or with a tag or a link behind it."""
+    kind = draw.below(4)
+    if kind == 0:
+        return f"{text} @{draw.one(handles)}"
+    if kind == 1:
+        return f"@{draw.one(handles)} {text}"
+    if kind == 2:
+        return f"{text} #{draw.one(tags)}"
+    code = "".join(draw.one(_OF_A_LINK) for _ in range(4 + draw.below(6)))
+    return f"{text} {draw.one(sites)}{code}"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from training.lessons.grammar import Draw
+from training.lessons.grammar import Draw, linked
 
 # The right spelling, and one that is often met.
 _MISSPELT = (
@@ -38,7 +38,6 @@ _TAILS = (
 _HANDLES = ("naver_hi", "seoul_mom", "jk_1004", "dailyfood", "happy77", "bora_k", "movie_ing")
 _TAGS = ("일상", "후기", "맛스타그램", "영화", "주말", "리뷰", "내돈내산", "여행", "먹방")
 _SITES = ("https://bit.ly/", "http://me2.do/", "https://naver.me/", "www.shop.co.kr/p/")
-_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
 
 def noise(draw: Draw, text: str) -> str:
@@ -72,15 +71,7 @@ def _tailed(draw: Draw, text: str) -> str:
 
 
 def _linked(draw: Draw, text: str) -> str:
-    kind = draw.below(4)
-    if kind == 0:
-        return f"{text} @{draw.one(_HANDLES)}"
-    if kind == 1:
-        return f"@{draw.one(_HANDLES)} {text}"
-    if kind == 2:
-        return f"{text} #{draw.one(_TAGS)}"
-    code = "".join(draw.one(_LETTERS) for _ in range(4 + draw.below(6)))
-    return f"{text} {draw.one(_SITES)}{code}"
+    return linked(draw, text, handles=_HANDLES, tags=_TAGS, sites=_SITES)
 
 
 _CHANGES = (
