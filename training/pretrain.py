@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -130,8 +131,13 @@ class Pretrainer:
         self._stage = stage
         self._progress = Progress()
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=config.lm_learning_rate)
-        self._total_steps = config.lm_epochs * sum(1 for _ in self._batches(epoch=0))
         self._precision = mixed_precision(device)
+
+    @cached_property
+    def _total_steps(self) -> int:
+        """Counted only where there is a step to take: a language model that is done is put into
+        every teacher and the student."""
+        return self._config.lm_epochs * sum(1 for _ in self._batches(epoch=0))
 
     def pretrain(self) -> None:
         """Train to the end, from the checkpoint if the run has one.

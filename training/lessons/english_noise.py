@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from training.lessons.grammar import Draw, linked
+from training.lessons.grammar import Draw, changed, linked
 
 _SHORT_FORMS = (
     ("is not", "isn't"), ("was not", "wasn't"), ("are not", "aren't"), ("were not", "weren't"),
@@ -38,13 +38,7 @@ _TAILS = ("!", "!!", "!!!", "...", "..", " .", "", "", "?!", " !!")
 
 
 def noise(draw: Draw, text: str) -> str:
-    """The text, half of the time as it is, and otherwise with some slips and additions."""
-    if draw.chance(0.5):
-        return text
-    for change, share in _CHANGES:
-        if draw.chance(share):
-            text = change(draw, text)
-    return text
+    return changed(draw, text, _CHANGES)
 
 
 def _contracted(draw: Draw, text: str) -> str:

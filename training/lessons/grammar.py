@@ -55,6 +55,22 @@ class Draw:
         return items[self.below(len(items))]
 
 
+def changed(
+    draw: Draw, text: str, changes: Sequence[tuple[Callable[[Draw, str], str], float]]
+) -> str:
+    """The text, half of the time as it is, and otherwise with some slips and additions.
+
+    Args:
+        changes: each with its chance to be made, 0 to 1.
+    """
+    if draw.chance(0.5):
+        return text
+    for change, share in changes:
+        if draw.chance(share):
+            text = change(draw, text)
+    return text
+
+
 def linked(
     draw: Draw, text: str, *, handles: Sequence[str], tags: Sequence[str], sites: Sequence[str]
 ) -> str:

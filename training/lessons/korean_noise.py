@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from training.lessons.grammar import Draw, linked
+from training.lessons.grammar import Draw, changed, linked
 
 # The right spelling, and one that is often met.
 _MISSPELT = (
@@ -41,13 +41,7 @@ _SITES = ("https://bit.ly/", "http://me2.do/", "https://naver.me/", "www.shop.co
 
 
 def noise(draw: Draw, text: str) -> str:
-    """The text, half of the time as it is, and otherwise with some slips and additions."""
-    if draw.chance(0.5):
-        return text
-    for change, share in _CHANGES:
-        if draw.chance(share):
-            text = change(draw, text)
-    return text
+    return changed(draw, text, _CHANGES)
 
 
 def _misspelt(draw: Draw, text: str) -> str:
