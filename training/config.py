@@ -91,6 +91,11 @@ class TeachConfig:
         0, "passes of the language model of teachers that have a width of their own"
     )
     teacher_epochs: int = knob(3, "passes of a teacher over the training part, at most")
+    teacher_embedding_dropout: float = knob(
+        0.3, "--embedding-dropout of a teacher, which learns from few texts with hard labels"
+    )
+    teacher_dropout: float = knob(0.5, "--dropout of a teacher")
+    teacher_adversarial_norm: float = knob(5.0, "--adversarial-norm of a teacher")
     sentences: int = knob(
         0, "sentences of each unlabelled text that are learnt by themselves, for short texts' sake"
     )
@@ -107,8 +112,9 @@ class TeachConfig:
     def __post_init__(self) -> None:
         _check_choices(self)
         _at_least(self, 1, "teachers", "teacher_epochs")
-        _at_least(self, 0, "teacher_hidden_size", "teacher_lm_epochs")
+        _at_least(self, 0, "teacher_hidden_size", "teacher_lm_epochs", "teacher_adversarial_norm")
         _at_least(self, 0, "sentences", "lessons", "toneless")
+        _share(self, "teacher_embedding_dropout", "teacher_dropout")
 
 
 @dataclass(frozen=True)
@@ -160,12 +166,14 @@ KNOBS = {
 # all stages (docs/decisions/0007-climbing.md), which other data sets have no use for.
 RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     ("imdb", "sst2", "amazon"): {
-        "lm_epochs": 1, "student": 1, "teachers": 1, "teacher_epochs": 2, "sentences": 2,
-        "lessons": 24_000, "toneless": 4_000, "epochs": 3,
+        "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
+        "teacher_lm_epochs": 1, "teacher_epochs": 4, "sentences": 2, "lessons": 24_000,
+        "toneless": 4_000, "student": 1, "embedding_dropout": 0.2, "dropout": 0.3, "epochs": 3,
     },
     ("nsmc",): {
-        "lm_epochs": 2, "student": 1, "teachers": 2, "teacher_epochs": 3,
-        "lessons": 16_000, "toneless": 4_000, "epochs": 3,
+        "lm_epochs": 0, "teachers": 2, "teacher_hidden_size": 384, "teacher_lm_epochs": 3,
+        "teacher_epochs": 4, "lessons": 16_000, "toneless": 4_000, "student": 1,
+        "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 5,
     },
 }  # fmt: skip
 # What is another default with a file of one's own: such a file is small, so its steps are.

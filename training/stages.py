@@ -118,8 +118,7 @@ class Workshop:
         targets = np.concatenate([self._given(self._examples + shown), answers, even])
         batches, kept = self._train_batches(texts, targets.argmax(1))
         log.info("training on %s texts, on %s", f"{len(kept):,}", self.device)
-        size = self.recipe.network.hidden_size
-        return self._fitter(batches, self.recipe.fit, stage, size, targets[kept])
+        return self._fitter(batches, self.recipe.fit, stage, self.recipe.network, targets[kept])
 
     def _given(self, examples: Sequence[Example]) -> Probabilities:
         """(N, K): all for the label."""
@@ -128,10 +127,10 @@ class Workshop:
 
     # --- where a network begins --------------------------------------------------------------
 
-    def _network(self, stage_seed: int, hidden_size: int) -> SentimentNetwork:
+    def _network(self, stage_seed: int, config: NetworkConfig) -> SentimentNetwork:
         torch.manual_seed(stage_seed)
         network = SentimentNetwork(
-            replace(self.recipe.network, hidden_size=hidden_size),
+            config,
             vocabulary_size=len(self.tokenizer),
             classes=len(self.reviews.labels),
             pad_id=self.tokenizer.pad_id,
@@ -144,7 +143,7 @@ class Workshop:
                 network.embedding.weight.copy_(torch.from_numpy(self._vectors))
         network.to(self.device)
         torch.manual_seed(self.recipe.fit.seed)  # the same one, whichever stage comes first
-        self._pretrain(network, hidden_size)
+        self._pretrain(network, config.hidden_size)
         torch.manual_seed(stage_seed)
         return network
 
@@ -229,16 +228,23 @@ class Workshop:
         return self.recipe.teach.teachers
 
     def _taught_network(self, number: int, asked: list[list[str]]) -> list[Probabilities]:
+        teach = self.recipe.teach
         fit = replace(
             self.recipe.fit,
-            epochs=self.recipe.teach.teacher_epochs,
+            epochs=teach.teacher_epochs,
+            adversarial_norm=teach.teacher_adversarial_norm,
             seed=self.recipe.fit.seed + 1_000 * number,
+        )
+        shape = replace(
+            self.recipe.network,
+            hidden_size=teach.teacher_hidden_size or self.recipe.network.hidden_size,
+            embedding_dropout=teach.teacher_embedding_dropout,
+            dropout=teach.teacher_dropout,
         )
         log.info("training teacher %d", number)
         labels = np.array([e.label for e in self._examples])
         batches, _ = self._train_batches([e.text for e in self._examples], labels)
-        size = self.recipe.teach.teacher_hidden_size or self.recipe.network.hidden_size
-        fitter = self._fitter(batches, fit, f"teacher-{number}", size)
+        fitter = self._fitter(batches, fit, f"teacher-{number}", shape)
         fitter.fit()
         return [self._log_probabilities(fitter.network, texts) for texts in asked]
 
@@ -293,11 +299,11 @@ class Workshop:
         train: Batches,
         config: FitConfig,
         stage: str,
-        hidden_size: int,
+        shape: NetworkConfig,
         targets: Probabilities | None = None,
     ) -> Fitter:
         return Fitter(
-            self._network(config.seed, hidden_size),
+            self._network(config.seed, shape),
             train,
             {
                 name: self._validation_batches(part.validation)
