@@ -11,7 +11,7 @@ from test_errors import assert_problem
 from service.app import create_app
 from service.batcher import Batcher
 from service.registry import Registry
-from service.routes.predict import _located
+from service.routes.body import _located
 from service.settings import Settings
 
 FIELDS = {"label", "score", "scores", "model", "tokens", "truncated", "known"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import msgspec
 from flask import Blueprint, Response, abort
 
 from service.bundle import Bundle
 from service.registry import Registry
+from service.routes.body import json_response
 
 
 def blueprint(registry: Registry) -> Blueprint:
@@ -17,14 +17,14 @@ def blueprint(registry: Registry) -> Blueprint:
 
     @routes.get("/models")
     def models() -> Response:
-        return _json({"models": [_described(bundle, registry) for bundle in registry]})
+        return json_response({"models": [_described(bundle, registry) for bundle in registry]})
 
     @routes.get("/models/<name>")
     def model(name: str) -> Response:
         bundle = registry.find(name)
         if bundle is None:
             abort(404)
-        return _json(_described(bundle, registry))
+        return json_response(_described(bundle, registry))
 
     return routes
 
@@ -35,7 +35,3 @@ def _described(bundle: Bundle, registry: Registry) -> dict[str, Any]:
         "default": bundle is registry.default,
         "device": str(bundle.device),
     }
-
-
-def _json(answer: object) -> Response:
-    return Response(msgspec.json.encode(answer), content_type="application/json")

@@ -1,0 +1,117 @@
+"""What every route that takes texts does with its body: read it, check it, answer in JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from service.errors import BodyTooLargeError, InvalidFieldError, MediaTypeError, NotJSONError
+from service.settings import Settings
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def json_body() -> bytes:
+    """
+    Raises:
+        MediaTypeError: it does not claim to be JSON.
+        BodyTooLargeError: it is over MAX_BODY_BYTES.
+    """
+    if not request.is_json:
+        raise MediaTypeError(
+            f"The body is {request.mimetype or 'of no stated type'}; send JSON with the header "
+            "Content-Type: application/json."
+        )
+    try:
+        body = request.get_data(cache=False)
+        # Without a stated length werkzeug reads what is allowed, and says nothing of the rest.
+        if request.content_length is None and len(body) == request.max_content_length:
+            raise RequestEntityTooLarge
+        return body
+    except RequestEntityTooLarge as error:
+        raise BodyTooLargeError(
+            f"The body is over {request.max_content_length:,} bytes (MAX_BODY_BYTES)."
+        ) from error
+
+
+def decoded(decoder: msgspec.json.Decoder[T], body: bytes, *, example: str) -> T:
+    """
+    Args:
+        example: what could have been sent, for the error's message.
+
+    Raises:
+        NotJSONError: it is no JSON, or not UTF-8.
+        InvalidFieldError: it is JSON, but not of the decoder's type.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        detail, pointer = _located(str(error))
+        raise InvalidFieldError(detail, pointer) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotJSONError(
+            f"The body is not JSON in UTF-8: {error}.{_surrogate_hint(body)} Expected something "
+            f"like {example}."
+        ) from error
+
+
+def check_texts(texts: list[str], settings: Settings) -> None:
+    if len(texts) > settings.max_texts:
+        raise InvalidFieldError(
+            f"{len(texts):,} texts; a request may hold {settings.max_texts:,} (MAX_TEXTS). Send "
+            "them in parts.",
+            "/texts",
+        )
+    for place, text in enumerate(texts):
+        check_text(text, f"/texts/{place}", settings)
+
+
+def check_text(text: str, pointer: str, settings: Settings) -> None:
+    if len(text) > settings.max_characters:
+        raise InvalidFieldError(
+            f"{len(text):,} characters; a text may have {settings.max_characters:,} "
+            "(MAX_CHARACTERS).",
+            pointer,
+        )
+
+
+def _surrogate_hint(body: bytes) -> str:
+    # msgspec calls half a surrogate pair "truncated" data; that would send its reader astray.
+    if re.search(rb"\\u[dD][89a-fA-F]", body) is None:
+        return ""
+    return " Escapes from \\ud800 to \\udfff are valid in pairs only."
+
+
+def _located(message: str) -> tuple[str, str]:
+    """msgspec's message as a sentence and a JSON pointer (RFC 6901).
+
+    >>> _located("Expected `str`, got `int` - at `$.texts[3]`")
+    ('Expected a string, got a number.', '/texts/3')
+    """
+    sentence, _, path = message.partition(" - at `$")
+    pointer = re.sub(r"[.\[]([^.\[\]`]+)\]?", r"/\1", path.rstrip("`"))
+    for internal, plain in _PLAIN_TYPES.items():
+        sentence = sentence.replace(f"`{internal}`", plain)
+    return f"{sentence}.", pointer
+
+
+_PLAIN_TYPES = {
+    "str": "a string",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+    "array": "a list",
+    "object": "an object",
+    "str | null": "a string or null",
+}
+
+
+def json_response(answer: Any) -> Response:
+    return Response(_encode(answer), content_type="application/json")
