@@ -31,6 +31,26 @@ class Prediction(msgspec.Struct, frozen=True):
     known: float  # share of the characters read that the vocabulary has, 0 to 1; 0 tells nothing
 
 
+class Step(msgspec.Struct, frozen=True):
+    """One token, and what the network thought after reading up to it."""
+
+    text: str  # the characters `start` to `end` of the text as it was sent
+    start: int  # counted in Unicode code points
+    end: int
+    score: float  # the probability, so far, of the label that the whole text was given
+    added: float  # by how much this token moved it, -1 to 1; the first moves it from even
+    scores: dict[str, float]  # of every label, so far
+
+
+class Explanation(Prediction, frozen=True):
+    """The answer of `/predict`, and how the network came to it, token by token.
+
+    `reading` has as many entries as there are `tokens`; the last one's scores are the answer's.
+    """
+
+    reading: list[Step]
+
+
 class Predictor:
     """Chooses a bundle for each text, lets the batcher run it, and puts the answers in order.
 
@@ -65,6 +85,23 @@ class Predictor:
             answer or _no_evidence(bundle, encoding)
             for answer, (bundle, encoding) in zip(answers, read, strict=True)
         ]
+
+    def explain(self, text: str, model: str | None = None) -> Explanation:
+        """The network read as many-to-many.
+
+        Raises:
+            InvalidFieldError: there is no such bundle.
+            OverloadedError: too much waits already.
+            DeadlineError: the answer was not ready in time.
+        """
+        deadline = time.monotonic() + self._deadline_seconds
+        bundle = self._registry.get(model) if model is not None else self._registry.for_text(text)
+        encoding = bundle.encode(text)
+        if encoding.known == 0:
+            even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
+            return _explanation(bundle, text, encoding, [even] * len(encoding.ids))
+        future = self._batcher.submit_reading(bundle, encoding.ids, deadline)
+        return _explanation(bundle, text, encoding, _result(future, deadline).tolist())
 
     def _submitted(
         self, read: list[tuple[Bundle, Encoding]], deadline: float
@@ -102,6 +139,34 @@ def _prediction(bundle: Bundle, encoding: Encoding, row: list[float]) -> Predict
         truncated=encoding.truncated,
         known=round(encoding.known, _KNOWN_DIGITS),
     )
+
+
+def _explanation(
+    bundle: Bundle, text: str, encoding: Encoding, rows: list[list[float]]
+) -> Explanation:
+    """
+    Args:
+        rows: the probabilities after each token, (T, K).
+    """
+    labels = bundle.metadata.labels
+    answer = _prediction(bundle, encoding, rows[-1]) if rows else _no_evidence(bundle, encoding)
+    final = labels.index(answer.label)
+    before = round(1 / len(labels), _DIGITS)
+    reading = []
+    for token, row in zip(bundle.tokenizer.tokens(text), rows, strict=False):  # it may be cut
+        row = [round(probability, _DIGITS) for probability in row]
+        reading.append(
+            Step(
+                text=text[token.start : token.end],
+                start=token.start,
+                end=token.end,
+                score=row[final],
+                added=round(row[final] - before, _DIGITS),
+                scores=dict(zip(labels, row, strict=True)),
+            )
+        )
+        before = row[final]
+    return Explanation(**msgspec.structs.asdict(answer), reading=reading)
 
 
 def _no_evidence(bundle: Bundle, encoding: Encoding) -> Prediction:

@@ -45,10 +45,11 @@ class RecurrentLayer(nn.Module):
         self.backwards = CELLS[cell](input_size, hidden_size) if self.two_way else nn.Identity()
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Read N texts.
+        """Read N texts, or one text up to N places.
 
         Args:
-            inputs: (T, N, E).
+            inputs: (T, N, E), or (T, 1, E): what is read forwards is then read once, since it does
+                not depend on where the text will end.
             lengths: (N,) int64, between 1 and T.
 
         Returns:
@@ -57,6 +58,9 @@ class RecurrentLayer(nn.Module):
         """
         # No state is handed in: torch starts each at zeros, (1, N, H).
         ahead = self.forwards(inputs)[0]  # (T, N, E) -> (T, N, H)
+        if inputs.size(1) < lengths.size(0):
+            inputs = inputs.expand(-1, lengths.size(0), -1)  # (T, 1, E) -> (T, N, E)
+            ahead = ahead.expand(-1, lengths.size(0), -1)  # (T, 1, H) -> (T, N, H)
         last = _at(ahead, lengths - 1)  # (T, N, H) -> (N, H)
         if not self.two_way:
             return ahead, last.unsqueeze(0)
@@ -91,7 +95,7 @@ class Reader(nn.Module):
         self._initialise()
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """(T, N, E) and (N,) int64 -> logits (N, K)."""
+        """(T, N, E), or (T, 1, E), and (N,) int64 -> logits (N, K)."""
         states = self.embedding_dropout(embedded)
         last = states  # replaced by the first layer; TorchScript wants it to exist
         for depth, layer in enumerate(self.layers):
@@ -176,7 +180,7 @@ class BundledNetwork(nn.Module):
         self.reader = network.reader
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """(T, N) int64 and (N,) int64 -> probabilities (N, K) float32."""
+        """(T, N) int64, or (T, 1), and (N,) int64 -> probabilities (N, K) float32."""
         embedded = nn.functional.embedding(ids, self.vectors).float()  # (T, N) -> (T, N, E)
         return torch.softmax(self.reader(embedded, lengths) / self.temperature, dim=1)
 
