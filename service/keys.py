@@ -5,7 +5,7 @@
 
     # a name, a colon or spaces, and the key, or its SHA-256 so that the file betrays nothing
     shop: 0f8fad5bd9cb469fa165708c8a3bfa9e
-    nightly sha256:0d5db8f2ab7a8a5d1a3c6c1b8d0a3bd1b1c6b9c5d0a8b7f6e5d4c3b2a1908f7e
+    nightly sha256:92f820f755170158113c0ccb1015d8ba9e4ba210b1942f55d2894121a776dd60
 
 Keys are long random words and no passwords, so a plain hash of one cannot be turned back.
 """

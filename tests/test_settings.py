@@ -11,6 +11,9 @@ import pytest
 from service.errors import SettingsError
 from service.settings import Rate, Settings, default_workers, usable_cores
 
+ROOT = Path(__file__).parent.parent
+README, COMPOSE = ((ROOT / name).read_text() for name in ("README.md", "docker-compose.yml"))
+
 ORIGINS = ("https://a.example", "http://[::1]:3000")
 
 VARIABLES = [
@@ -57,6 +60,17 @@ def test_a_variable_is_read(variable, text, field, value):
 
 def test_every_field_has_a_variable_of_its_name():
     assert {field.name.upper() for field in fields(Settings)} == {case[0] for case in VARIABLES}
+
+
+def test_every_variable_stands_in_a_table_of_the_readme():
+    rows = {line.split("`")[1] for line in README.splitlines() if line.startswith("| `")}
+    assert {field.name.upper() for field in fields(Settings)} <= rows
+
+
+def test_compose_hands_every_variable_on_but_where_to_listen_and_load():
+    handed = {line.strip().removeprefix("- ") for line in COMPOSE.splitlines()}
+    ours = {field.name.upper() for field in fields(Settings)}
+    assert ours - handed == {"HOST", "PORT", "MODELS_DIR"}
 
 
 @pytest.mark.parametrize("text", [pytest.param("", id="empty"), pytest.param("  ", id="blank")])
