@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from flask import Flask
 
@@ -9,7 +11,16 @@ from service import access, problems
 from service.batcher import Batcher
 from service.predictor import Predictor
 from service.registry import Registry
-from service.routes import explain, health, models, predict
+from service.routes import (
+    explain,
+    health,
+    huggingface,
+    models,
+    open_inference,
+    predict,
+    sagemaker,
+    v1,
+)
 from service.settings import Settings
 
 
@@ -49,6 +60,11 @@ def create_app(
     access.register(app, settings)
     app.register_blueprint(predict.blueprint(predictor, settings))
     app.register_blueprint(explain.blueprint(predictor, settings))
-    app.register_blueprint(health.blueprint(batcher, lambda: app.extensions["draining"]()))
+    check_ready = partial(health.check_ready, batcher, lambda: app.extensions["draining"]())
+    app.register_blueprint(health.blueprint(check_ready))
     app.register_blueprint(models.blueprint(registry))
+    app.register_blueprint(huggingface.blueprint(predictor, settings))
+    app.register_blueprint(open_inference.blueprint(predictor, registry, settings, check_ready))
+    app.register_blueprint(v1.blueprint(predictor, registry, settings, check_ready))
+    app.register_blueprint(sagemaker.blueprint(predictor, settings, check_ready))
     return app

@@ -8,6 +8,8 @@
     └── RequestError               a request cannot be answered
         ├── NotJSONError           400  the body is no JSON
         ├── UnauthorizedError      401  there are API keys, and the request has none of them
+        ├── NotFoundError          404  there is no such model
+        ├── NotAcceptableError     406  the client takes no form that the answer has
         ├── BodyTooLargeError      413  the body is over MAX_BODY_BYTES
         ├── MediaTypeError         415  the body does not claim to be JSON
         ├── InvalidFieldError      422  JSON, but a field is not what it must be
@@ -70,6 +72,16 @@ class UnauthorizedError(RequestError):
 
     def __init__(self, detail: str, challenge: str = "Bearer") -> None:
         super().__init__(detail, {"WWW-Authenticate": challenge})
+
+
+class NotFoundError(RequestError):
+    status = 404
+    code = "not-found"
+
+
+class NotAcceptableError(RequestError):
+    status = 406
+    code = "not-acceptable"
 
 
 class BodyTooLargeError(RequestError):

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from service.app import create_app
+from service.batcher import Batcher
 from service.bundle import Bundle, Metadata, save_bundle
+from service.registry import Registry
+from service.settings import Settings
 from service.tokenizer import Tokenizer
 from training.config import NetworkConfig
 from training.export import make_bundle
@@ -93,3 +97,21 @@ def models_dir(make_tiny_bundle, tmp_path_factory: pytest.TempPathFactory) -> Pa
         name = f"reviews-{language}"
         save_bundle(folder / f"{name}.pt", make_tiny_bundle(name, language, seed=len(name)))
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_client(models_dir, make_tiny_bundle):
+    """A function that makes a client of an application with an English and a Korean bundle, and
+    one of three classes; `settings` are those of service/settings.py."""
+    shipped = Registry.from_folder(models_dir, "cpu", "reviews-en")
+    stars = make_tiny_bundle("stars", "de", labels=("bad", "fair", "good"))
+    registry = Registry([*shipped, stars], "reviews-en")
+    batcher = Batcher()
+    batcher.start()
+
+    def make(batcher=batcher, **settings):
+        settings = Settings(device="cpu", **{"deadline_seconds": 60, **settings})
+        return create_app(settings, registry=registry, batcher=batcher).test_client()
+
+    yield make
+    batcher.stop()

@@ -18,6 +18,8 @@ from service.errors import (
     KeysError,
     ManytoneError,
     MediaTypeError,
+    NotAcceptableError,
+    NotFoundError,
     NotJSONError,
     OverloadedError,
     RateLimitedError,
@@ -51,6 +53,8 @@ def assert_problem(response, status, code, pointer=None):
 CASES = [
     (NotJSONError("no JSON"), 400, "not-json", None),
     (UnauthorizedError("who asks?"), 401, "unauthorized", None),
+    (NotFoundError("no such model"), 404, "not-found", None),
+    (NotAcceptableError("which form?"), 406, "not-acceptable", None),
     (BodyTooLargeError("too much"), 413, "body-too-large", None),
     (MediaTypeError("which type?"), 415, "media-type", None),
     (InvalidFieldError("not a string", "/texts/3"), 422, "invalid-field", "/texts/3"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,6 +29,14 @@ def json_body() -> bytes:
             f"The body is {request.mimetype or 'of no stated type'}; send JSON with the header "
             "Content-Type: application/json."
         )
+    return any_body()
+
+
+def any_body() -> bytes:
+    """
+    Raises:
+        BodyTooLargeError: it is over MAX_BODY_BYTES.
+    """
     try:
         body = request.get_data(cache=False)
         # Without a stated length werkzeug reads what is allowed, and says nothing of the rest.
@@ -49,11 +58,24 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes, *, example: str) -> T
         NotJSONError: it is no JSON, or not UTF-8.
         InvalidFieldError: it is JSON, but not of the decoder's type.
     """
+    return _decoded(decoder.decode, body, example)
+
+
+def decoded_lines(decoder: msgspec.json.Decoder[T], body: bytes, *, example: str) -> list[T]:
+    """The same of JSON Lines: a document in each."""
+    return _decoded(decoder.decode_lines, body, example)
+
+
+def _decoded(decode: Callable[[bytes], T], body: bytes, example: str) -> T:
     try:
-        return decoder.decode(body)
+        return decode(body)
     except msgspec.ValidationError as error:
         detail, pointer = _located(str(error))
         raise InvalidFieldError(detail, pointer) from error
+    except RecursionError as error:
+        raise InvalidFieldError(
+            f"The body is nested too deeply. Expected something like {example}.", ""
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotJSONError(
             f"The body is not JSON in UTF-8: {error}.{_surrogate_hint(body)} Expected something "
@@ -61,15 +83,19 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes, *, example: str) -> T
         ) from error
 
 
-def check_texts(texts: list[str], settings: Settings) -> None:
-    if len(texts) > settings.max_texts:
-        raise InvalidFieldError(
-            f"{len(texts):,} texts; a request may hold {settings.max_texts:,} (MAX_TEXTS). Send "
-            "them in parts.",
-            "/texts",
-        )
+def check_texts(texts: list[str], settings: Settings, pointer: str = "/texts") -> None:
+    check_count(len(texts), settings, pointer)
     for place, text in enumerate(texts):
-        check_text(text, f"/texts/{place}", settings)
+        check_text(text, f"{pointer}/{place}", settings)
+
+
+def check_count(texts: int, settings: Settings, pointer: str) -> None:
+    if texts > settings.max_texts:
+        raise InvalidFieldError(
+            f"{texts:,} texts; a request may hold {settings.max_texts:,} (MAX_TEXTS). Send "
+            "them in parts.",
+            pointer,
+        )
 
 
 def check_text(text: str, pointer: str, settings: Settings) -> None:
@@ -110,6 +136,11 @@ _PLAIN_TYPES = {
     "array": "a list",
     "object": "an object",
     "str | null": "a string or null",
+    "str | array": "a string or a list",
+    "str | object": "a string or an object",
+    "int | null": "a number or null",
+    "array | null": "a list or null",
+    "object | null": "an object or null",
 }
 
 

@@ -10,10 +10,10 @@ from service.batcher import Batcher
 from service.errors import OverloadedError
 
 
-def blueprint(batcher: Batcher, draining: Callable[[], bool]) -> Blueprint:
+def blueprint(check_ready: Callable[[], None]) -> Blueprint:
     """
     Args:
-        draining: whether the worker has been told to stop.
+        check_ready: raises an `OverloadedError` where requests should not be sent here.
     """
     routes = Blueprint("health", __name__)
 
@@ -23,14 +23,25 @@ def blueprint(batcher: Batcher, draining: Callable[[], bool]) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> Response:
-        # Bundles are loaded and warm before a worker serves anything at all (service/app.py).
-        if not batcher.alive:
-            raise OverloadedError("The network's thread does not run; restart this worker.")
-        if draining():
-            raise OverloadedError("This worker is stopping; ask another one.")
+        check_ready()
         return _ok()
 
     return routes
+
+
+def check_ready(batcher: Batcher, draining: Callable[[], bool]) -> None:
+    """Bundles are loaded and warm before a worker serves anything at all (service/app.py).
+
+    Args:
+        draining: whether the worker has been told to stop.
+
+    Raises:
+        OverloadedError: requests should not be sent here.
+    """
+    if not batcher.alive:
+        raise OverloadedError("The network's thread does not run; restart this worker.")
+    if draining():
+        raise OverloadedError("This worker is stopping; ask another one.")
 
 
 def _ok() -> Response:

@@ -8,21 +8,23 @@ from msgspec import UNSET, UnsetType
 
 from service.errors import InvalidFieldError
 from service.predictor import Prediction, Predictor
+from service.routes import huggingface
 from service.routes.body import check_text, check_texts, decoded, json_body, json_response
 from service.settings import Settings
 
 
-class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Either `text` or `texts`; `model` names the bundle."""
+class PredictRequest(huggingface.InputsRequest):
+    """One of `text`, `texts` and `inputs`; `model` names the bundle."""
 
     text: str | UnsetType = UNSET
     texts: list[str] | UnsetType = UNSET
-    model: str | None = None
 
 
 class PredictResponse(msgspec.Struct):
     predictions: list[Prediction]
 
+
+Answer = Prediction | PredictResponse | huggingface.Classes | list[huggingface.Classes]
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 
@@ -32,15 +34,23 @@ def blueprint(predictor: Predictor, settings: Settings) -> Blueprint:
 
     @routes.post("/predict")
     def predict() -> Response:
-        asked = parse(json_body())
-        if isinstance(asked.text, str):
-            check_text(asked.text, "/text", settings)
-            return json_response(predictor.predict([asked.text], asked.model)[0])
-        assert isinstance(asked.texts, list)  # parse() took one of the two
-        check_texts(asked.texts, settings)
-        return json_response(PredictResponse(predictor.predict(asked.texts, asked.model)))
+        return json_response(answer(parse(json_body()), predictor, settings))
 
     return routes
+
+
+def answer(asked: PredictRequest, predictor: Predictor, settings: Settings) -> Answer:
+    """
+    Args:
+        asked: with one of the three forms, as `check_form` has it.
+    """
+    if isinstance(asked.text, str):
+        check_text(asked.text, "/text", settings)
+        return predictor.predict([asked.text], asked.model)[0]
+    if isinstance(asked.texts, list):
+        check_texts(asked.texts, settings)
+        return PredictResponse(predictor.predict(asked.texts, asked.model))
+    return huggingface.answer(asked, predictor, settings)
 
 
 def parse(body: bytes) -> PredictRequest:
@@ -50,8 +60,23 @@ def parse(body: bytes) -> PredictRequest:
         InvalidFieldError: it is JSON, but no request.
     """
     asked = decoded(_decoder, body, example='{"text": "…"} or {"texts": ["…", "…"]}')
-    if (asked.text is UNSET) == (asked.texts is UNSET):
-        raise InvalidFieldError(
-            'Expected either "text", a string, or "texts", a list of strings.', ""
-        )
+    check_form(asked)
     return asked
+
+
+def check_form(asked: PredictRequest) -> None:
+    """
+    Raises:
+        InvalidFieldError: it has none of the forms, two of them, or options of another one.
+    """
+    if (asked.text is UNSET) + (asked.texts is UNSET) + (asked.inputs is UNSET) != 2:
+        raise InvalidFieldError(
+            'Expected one of "text", a string, "texts", a list of strings, and "inputs", either.',
+            "",
+        )
+    if asked.inputs is UNSET and not (
+        asked.parameters is asked.truncate is asked.raw_scores is UNSET
+    ):
+        raise InvalidFieldError(
+            '"parameters", "truncate" and "raw_scores" belong to "inputs" alone.', ""
+        )

@@ -1,0 +1,321 @@
+"""`/v2/…`: the Open Inference Protocol, as KServe, Triton and others speak it, over HTTP.
+
+https://github.com/kserve/open-inference-protocol, and of Triton's extensions the binary tensors:
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+
+A model takes one tensor, `text`, BYTES of shape [N] or [N, 1], and gives two: `label`, BYTES [N],
+and `probabilities`, FP32 [N, K], whose columns are in the order of the model's labels.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from flask import Blueprint, Response, request
+from msgspec import UNSET, UnsetType
+
+from service import __version__, tensors
+from service.bundle import Bundle
+from service.errors import BodyTooLargeError, InvalidFieldError, MediaTypeError
+from service.predictor import Prediction, Predictor
+from service.registry import Registry
+from service.routes.body import any_body, check_count, check_texts, decoded, json_response
+from service.routes.protocols import answer_errors, find_model
+from service.settings import Settings
+
+_INPUT, _LABEL, _PROBABILITIES = "text", "label", "probabilities"
+
+# How many of the body's bytes are JSON; what follows are the tensors. In both directions.
+_JSON_LENGTH = "Inference-Header-Content-Length"
+
+_TENSOR = '{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["…"]}'
+
+
+class InputParameters(msgspec.Struct, forbid_unknown_fields=True):
+    binary_data_size: int | None = None  # bytes behind the JSON
+    content_type: str | None = None  # MLServer's clients say "str"
+
+
+class InputTensor(msgspec.Struct):
+    name: str
+    datatype: str
+    shape: list[Annotated[int, msgspec.Meta(ge=0)]]
+    data: list[Any] | UnsetType = UNSET
+    parameters: InputParameters | None = None
+
+
+class WantedParameters(msgspec.Struct, forbid_unknown_fields=True):
+    binary_data: bool | None = None
+    classification: int | None = None
+
+
+class WantedTensor(msgspec.Struct):
+    name: str
+    parameters: WantedParameters | None = None
+
+
+class RequestParameters(msgspec.Struct, forbid_unknown_fields=True):
+    binary_data_output: bool = False  # of the outputs that do not say it themselves
+    priority: int = 0  # a hint, and so is the next; all requests are equal here
+    timeout: int = 0  # microseconds; DEADLINE_SECONDS holds for all
+
+
+class InferRequest(msgspec.Struct):
+    inputs: list[InputTensor]
+    outputs: list[WantedTensor] | None = None
+    parameters: RequestParameters | None = None
+    id: str | UnsetType = UNSET
+
+
+class OutputTensor(msgspec.Struct):
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[Any] | UnsetType = UNSET
+    parameters: dict[str, int] | UnsetType = UNSET
+
+
+class InferResponse(msgspec.Struct):
+    model_name: str
+    model_version: str
+    outputs: list[OutputTensor]
+    id: str | UnsetType = UNSET
+
+
+_decoder = msgspec.json.Decoder(InferRequest)
+_encode = msgspec.json.Encoder().encode
+
+
+def blueprint(
+    predictor: Predictor, registry: Registry, settings: Settings, check_ready: Callable[[], None]
+) -> Blueprint:
+    """
+    Args:
+        check_ready: raises an `OverloadedError` where requests should not be sent here.
+    """
+    routes = Blueprint("open_inference", __name__)
+    answer_errors(routes, "/v2")
+
+    @routes.get("/v2/", strict_slashes=False)
+    def server() -> Response:
+        return json_response(
+            {"name": "manytone", "version": __version__, "extensions": ["binary_tensor_data"]}
+        )
+
+    @routes.get("/v2/health/live")
+    def live() -> Response:
+        return json_response({"live": True})
+
+    @routes.get("/v2/health/ready")
+    def ready() -> Response:
+        check_ready()
+        # The protocol's text calls the second one "live" as well, its servers "ready".
+        return json_response({"live": True, "ready": True})
+
+    @routes.get("/v2/models/<name>")
+    @routes.get("/v2/models/<name>/versions/<version>")
+    def model(name: str, version: str | None = None) -> Response:
+        return json_response(_described(find_model(registry, name, version)))
+
+    @routes.get("/v2/models/<name>/ready")
+    @routes.get("/v2/models/<name>/versions/<version>/ready")
+    def model_ready(name: str, version: str | None = None) -> Response:
+        find_model(registry, name, version)
+        check_ready()
+        return json_response({"name": name, "ready": True})
+
+    @routes.post("/v2/models/<name>/infer")
+    @routes.post("/v2/models/<name>/versions/<version>/infer")
+    def infer(name: str, version: str | None = None) -> Response:
+        bundle = find_model(registry, name, version)
+        document, binary = _split(_decompressed(any_body(), settings.max_body_bytes))
+        asked = decoded(_decoder, document, example=f'{{"inputs": [{_TENSOR}]}}')
+        _check_wanted(asked)
+        texts = _texts(asked.inputs, binary, settings)
+        check_texts(texts, settings, "/inputs/0/data")
+        return _answer(bundle, asked, predictor.predict(texts, name))
+
+    return routes
+
+
+def _described(bundle: Bundle) -> dict[str, Any]:
+    labels = bundle.metadata.labels
+    return {
+        "name": bundle.metadata.name,
+        "versions": [bundle.metadata.version],
+        "platform": "pytorch_torchscript",
+        "inputs": [{"name": _INPUT, "datatype": "BYTES", "shape": [-1]}],
+        "outputs": [
+            {"name": _LABEL, "datatype": "BYTES", "shape": [-1]},
+            {
+                "name": _PROBABILITIES,
+                "datatype": "FP32",
+                "shape": [-1, len(labels)],
+                "parameters": {"labels": labels},  # what the columns are
+            },
+        ],
+    }
+
+
+# --- The request ------------------------------------------------------------------------------
+
+
+def _decompressed(body: bytes, most: int) -> bytes:
+    """
+    Args:
+        most: bytes that the body may have when it is unpacked.
+    """
+    coding = request.headers.get("Content-Encoding", "identity").lower()
+    if coding == "identity":
+        return body
+    if coding not in ("gzip", "deflate"):
+        raise MediaTypeError(
+            f"Content-Encoding {coding!r} is not known; send gzip, deflate or none."
+        )
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: whichever of the two it is
+    try:
+        unpacked = unpacking.decompress(body, most + 1)
+    except zlib.error as error:
+        raise InvalidFieldError(f"The body is not {coding}, as it claims to be.", "") from error
+    if len(unpacked) > most:
+        raise BodyTooLargeError(f"The body unpacks to over {most:,} bytes (MAX_BODY_BYTES).")
+    if not unpacking.eof or unpacking.unused_data:
+        raise InvalidFieldError(f"The body is cut short, or goes on behind its {coding}.", "")
+    return unpacked
+
+
+def _split(body: bytes) -> tuple[bytes, bytes]:
+    """The JSON, and the binary tensors behind it."""
+    given = request.headers.get(_JSON_LENGTH)
+    if given is None:
+        return body, b""
+    length = int(given) if re.fullmatch("[0-9]{1,12}", given) else -1
+    if not 0 <= length <= len(body):
+        raise InvalidFieldError(
+            f"{_JSON_LENGTH} is {given!r}; expected how many bytes of the body are JSON, from 0 "
+            f"to {len(body)}.",
+            "",
+        )
+    return body[:length], body[length:]
+
+
+def _check_wanted(asked: InferRequest) -> None:
+    for place, wanted in enumerate(asked.outputs or ()):
+        if wanted.name not in (_LABEL, _PROBABILITIES):
+            raise InvalidFieldError(
+                f'No output {wanted.name!r}; there are "{_LABEL}" and "{_PROBABILITIES}".',
+                f"/outputs/{place}/name",
+            )
+        if wanted.parameters is not None and wanted.parameters.classification is not None:
+            raise InvalidFieldError(
+                f'The classification extension is not served; "{_LABEL}" is the most probable '
+                f'label, and "{_PROBABILITIES}" has all of them.',
+                f"/outputs/{place}/parameters/classification",
+            )
+
+
+def _texts(inputs: list[InputTensor], binary: bytes, settings: Settings) -> list[str]:
+    if [tensor.name for tensor in inputs] != [_INPUT]:
+        names = ", ".join(repr(tensor.name) for tensor in inputs) or "none"
+        raise InvalidFieldError(
+            f'Expected one input called "{_INPUT}", such as {_TENSOR}; got: {names}.', "/inputs"
+        )
+    tensor = inputs[0]
+    count = _count(tensor)
+    check_count(count, settings, "/inputs/0/shape")
+    _check_binary(tensor, binary)
+    if isinstance(tensor.data, list):
+        return _from_json(tensor.data, count)
+    return tensors.read_texts(binary, count)
+
+
+def _check_binary(tensor: InputTensor, binary: bytes) -> None:
+    parameters = tensor.parameters or InputParameters()
+    if parameters.content_type not in (None, "str"):
+        raise InvalidFieldError(
+            'The elements are text in UTF-8: expected "str", or nothing.',
+            "/inputs/0/parameters/content_type",
+        )
+    if (tensor.data is UNSET) == (parameters.binary_data_size is None):
+        raise InvalidFieldError(
+            'Expected either "data" or the parameter "binary_data_size".', "/inputs/0"
+        )
+    size = parameters.binary_data_size or 0
+    if size != len(binary):
+        raise InvalidFieldError(
+            f"Expected {size} bytes behind the JSON, got {len(binary)}.",
+            "/inputs/0/parameters/binary_data_size",
+        )
+
+
+def _count(tensor: InputTensor) -> int:
+    """How many texts the tensor has."""
+    if tensor.datatype != "BYTES":
+        raise InvalidFieldError(f'Expected "BYTES", got {tensor.datatype!r}.', "/inputs/0/datatype")
+    if len(tensor.shape) not in (1, 2) or tensor.shape[1:] not in ([], [1]):
+        raise InvalidFieldError(
+            f"Expected [N] or [N, 1] for N texts, got {tensor.shape}.", "/inputs/0/shape"
+        )
+    return tensor.shape[0]
+
+
+def _from_json(data: list[Any], count: int) -> list[str]:
+    """The protocol allows a tensor flat, row by row, and in lists of lists."""
+    flat = [text for row in data for text in (row if isinstance(row, list) else [row])]
+    for place, text in enumerate(flat):
+        if not isinstance(text, str):
+            raise InvalidFieldError(f"Element {place} is not a string.", "/inputs/0/data")
+    if len(flat) != count:
+        raise InvalidFieldError(
+            f"The shape has {count} elements, the data {len(flat)}.", "/inputs/0/data"
+        )
+    return flat
+
+
+# --- The answer -------------------------------------------------------------------------------
+
+
+def _answer(bundle: Bundle, asked: InferRequest, predictions: list[Prediction]) -> Response:
+    wanted = asked.outputs or [WantedTensor(_LABEL), WantedTensor(_PROBABILITIES)]
+    outputs = [_output(each.name, bundle, predictions) for each in wanted]
+    packed = [
+        _packed(output)
+        for each, output in zip(wanted, outputs, strict=True)
+        if _is_binary(each, asked)
+    ]
+    document = _encode(
+        InferResponse(bundle.metadata.name, bundle.metadata.version, outputs, asked.id)
+    )
+    if not packed:
+        return Response(document, content_type="application/json")
+    response = Response(document + b"".join(packed), content_type="application/octet-stream")
+    response.headers[_JSON_LENGTH] = str(len(document))
+    return response
+
+
+def _output(name: str, bundle: Bundle, predictions: list[Prediction]) -> OutputTensor:
+    if name == _LABEL:
+        labels = [prediction.label for prediction in predictions]
+        return OutputTensor(name, "BYTES", [len(labels)], labels)
+    rows = [list(prediction.scores.values()) for prediction in predictions]
+    shape = [len(rows), len(bundle.metadata.labels)]
+    return OutputTensor(name, "FP32", shape, [number for row in rows for number in row])
+
+
+def _is_binary(wanted: WantedTensor, asked: InferRequest) -> bool:
+    if wanted.parameters is not None and wanted.parameters.binary_data is not None:
+        return wanted.parameters.binary_data
+    return asked.parameters is not None and asked.parameters.binary_data_output
+
+
+def _packed(output: OutputTensor) -> bytes:
+    """The data of an output as it follows the JSON, in which its size takes its place."""
+    assert isinstance(output.data, list)
+    pack = tensors.pack_texts if output.datatype == "BYTES" else tensors.pack_floats
+    packed = pack(output.data)
+    output.data, output.parameters = UNSET, {"binary_data_size": len(packed)}
+    return packed

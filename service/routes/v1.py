@@ -1,0 +1,106 @@
+"""`/v1/models/…`: version 1 of the inference protocol, as TensorFlow Serving and KServe speak it.
+
+https://www.tensorflow.org/tfx/serving/api_rest
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response
+
+from service.bundle import Bundle
+from service.errors import InvalidFieldError
+from service.predictor import Predictor
+from service.registry import Registry
+from service.routes.body import any_body, check_count, check_text, decoded, json_response
+from service.routes.predict import PredictResponse
+from service.routes.protocols import answer_errors, find_model
+from service.settings import Settings
+
+_SIGNATURE = "serving_default"
+
+
+class Instance(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+
+
+Instances = list[str | Instance]
+
+
+class InstancesRequest(msgspec.Struct, forbid_unknown_fields=True):
+    instances: Instances
+    signature_name: str = _SIGNATURE  # TensorFlow Serving's clients may send it
+
+
+_decoder = msgspec.json.Decoder(InstancesRequest)
+
+
+def blueprint(
+    predictor: Predictor, registry: Registry, settings: Settings, check_ready: Callable[[], None]
+) -> Blueprint:
+    """
+    Args:
+        check_ready: raises an `OverloadedError` where requests should not be sent here.
+    """
+    routes = Blueprint("v1", __name__)
+    answer_errors(routes, "/v1")
+
+    @routes.get("/v1/models")
+    def models() -> Response:
+        return json_response({"models": [bundle.metadata.name for bundle in registry]})
+
+    @routes.get("/v1/models/<name>")
+    @routes.get("/v1/models/<name>/versions/<version>")
+    def model(name: str, version: str | None = None) -> Response:
+        bundle = find_model(registry, name, version)
+        check_ready()
+        return json_response(_status(bundle))
+
+    @routes.post("/v1/models/<name>:predict")
+    @routes.post("/v1/models/<name>/versions/<version>:predict")
+    def predict(name: str, version: str | None = None) -> Response:
+        find_model(registry, name, version)
+        # The body's type is not looked at: TensorFlow Serving does not, and `curl -d` names a form.
+        asked = decoded(_decoder, any_body(), example='{"instances": ["…", {"text": "…"}]}')
+        if asked.signature_name != _SIGNATURE:
+            raise InvalidFieldError(
+                f'A model has one signature: expected "{_SIGNATURE}", or nothing.',
+                "/signature_name",
+            )
+        texts = texts_of(asked.instances, settings)
+        return json_response(PredictResponse(predictor.predict(texts, name)))
+
+    return routes
+
+
+def texts_of(instances: Instances, settings: Settings, pointer: str = "/instances") -> list[str]:
+    """
+    Args:
+        pointer: where the list is in the document.
+
+    Raises:
+        InvalidFieldError: there are too many, or one is too long.
+    """
+    check_count(len(instances), settings, pointer)
+    texts = []
+    for place, instance in enumerate(instances):
+        inside, text = (
+            ("/text", instance.text) if isinstance(instance, Instance) else ("", instance)
+        )
+        check_text(text, f"{pointer}/{place}{inside}", settings)
+        texts.append(text)
+    return texts
+
+
+def _status(bundle: Bundle) -> dict[str, Any]:
+    """KServe's answer and TensorFlow Serving's in one."""
+    available = {
+        "version": bundle.metadata.version,
+        "state": "AVAILABLE",
+        "status": {"error_code": "OK", "error_message": ""},
+    }
+    return {"name": bundle.metadata.name, "ready": True, "model_version_status": [available]}
