@@ -46,6 +46,10 @@ COPY service/ service/
 # A root file system that is read-only has no place for bytecode: compile what the service imports now.
 RUN /opt/venv/bin/python -m compileall -q service
 
+# SageMaker starts an image by the word `serve`.
+RUN printf '#!/bin/sh\nexec gunicorn -c service/gunicorn.conf.py service.wsgi:app\n' >/opt/venv/bin/serve \
+ && chmod 755 /opt/venv/bin/serve
+
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

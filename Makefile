@@ -23,8 +23,8 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-training setup-dev setup-benchmarks serve test train evaluate benchmark \
-	benchmark-engine benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down \
+.PHONY: help setup setup-training setup-dev setup-benchmarks setup-clients serve test train evaluate \
+	benchmark benchmark-engine benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down \
 	clean lock FORCE
 
 help: ## list the targets
@@ -41,6 +41,8 @@ setup-training: $(VENV)/.training
 setup-dev: $(VENV)/.dev
 
 setup-benchmarks: $(VENV)/.benchmarks
+
+setup-clients: $(VENV)/.clients
 
 serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODELS_DIR)
 	@exec $(PY) -m gunicorn -c service/gunicorn.conf.py service.wsgi:app
@@ -82,7 +84,7 @@ format: setup-dev ## format the code and mend what ruff can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-e2e: setup-dev ## train for real, build the image, ask it over HTTP (minutes; needs Docker)
+e2e: setup-dev setup-clients ## train for real, build the image, ask it over HTTP (minutes; needs Docker)
 	$(PY) -m pytest -s $(E2E)
 
 ci-train-serve: setup-dev
@@ -157,10 +159,15 @@ $(VENV)/.benchmarks: requirements/benchmarks.txt | $(VENV)/.torch
 	@$(PIP_INSTALL) -r requirements/benchmarks.txt
 	@touch $@
 
+$(VENV)/.clients: requirements/clients.txt | $(VENV)/.torch
+	@echo "Installing other people's clients (requirements/clients.txt; about 90 MB) ..."
+	@$(PIP_INSTALL) -r requirements/clients.txt
+	@touch $@
+
 # --- The locks -------------------------------------------------------------------------------------------------
 # One resolution for all platforms and Pythons (dev.txt); the smaller locks are cut out of it, and benchmarks.txt
-# is in line with it. torch is in none: see scripts/install_torch.py. Afterwards every pin must have a wheel
-# everywhere.
+# and clients.txt are in line with it. torch is in none: see scripts/install_torch.py. Afterwards every pin must
+# have a wheel everywhere.
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m uv pip compile --quiet pyproject.toml --universal \
 	--python-version 3.11 --fork-strategy fewest --annotation-style line --no-emit-index-url --no-emit-package torch
@@ -170,10 +177,12 @@ lock: setup-dev ## bring requirements/*.txt in line with pyproject.toml (UPGRADE
 	$(COMPILE) --extra training --group dev $(if $(UPGRADE),--upgrade) -o requirements/dev.txt >/dev/null
 	$(COMPILE) --extra training --group benchmarks $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
 		-o requirements/benchmarks.txt >/dev/null
+	$(COMPILE) --group clients $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
+		-o requirements/clients.txt >/dev/null
 	$(COMPILE) --extra training -c requirements/dev.txt -o requirements/training.txt >/dev/null
 	$(COMPILE) -c requirements/dev.txt -o requirements/service.txt >/dev/null
 	@for python in 3.11 3.12 3.13; do for platform in $(PLATFORMS); do \
 		echo "Looking for wheels for Python $$python on $$platform ..."; \
-		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt --no-deps \
-			--only-binary :all: --python-version $$python --python-platform $$platform >/dev/null || exit 1; \
+		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt requirements/clients.txt \
+			--no-deps --only-binary :all: --python-version $$python --python-platform $$platform >/dev/null || exit 1; \
 	done; done

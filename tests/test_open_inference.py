@@ -408,6 +408,9 @@ def test_deep_nesting_is_the_clients_fault(client, field, opening):
         ),
         pytest.param(body(outputs=[{"name": "x"}]), "/outputs/0/name: No output 'x'", id="output"),
         pytest.param(
+            body(outputs=[{"name": "label"}] * 100_000), "/outputs/1/name: 'label' is", id="twice"
+        ),
+        pytest.param(
             body(outputs=[{"name": "label", "parameters": {"classification": 2}}]),
             "classification extension is not served",
             id="classification",

@@ -204,7 +204,12 @@ def _split(body: bytes) -> tuple[bytes, bytes]:
 
 
 def _check_wanted(asked: InferRequest) -> None:
+    names = [wanted.name for wanted in asked.outputs or ()]
     for place, wanted in enumerate(asked.outputs or ()):
+        if wanted.name in names[:place]:  # a megabyte of names would ask for gigabytes of answer
+            raise InvalidFieldError(
+                f"{wanted.name!r} is asked for twice; once will do.", f"/outputs/{place}/name"
+            )
         if wanted.name not in (_LABEL, _PROBABILITIES):
             raise InvalidFieldError(
                 f'No output {wanted.name!r}; there are "{_LABEL}" and "{_PROBABILITIES}".',
