@@ -9,7 +9,7 @@ from service import problems
 from service.batcher import Batcher
 from service.predictor import Predictor
 from service.registry import Registry
-from service.routes import explain, health, models, predict
+from service.routes import explain, health, models, page, predict
 from service.settings import Settings
 
 
@@ -50,4 +50,5 @@ def create_app(
     app.register_blueprint(explain.blueprint(predictor, settings))
     app.register_blueprint(health.blueprint(batcher, lambda: app.extensions["draining"]()))
     app.register_blueprint(models.blueprint(registry))
+    app.register_blueprint(page.blueprint(settings))
     return app
