@@ -36,7 +36,7 @@ export function partsOf(text, answer) {
   const parts = [];
   let read = 0; // characters
   let mood = evenScore(answer);
-  for (const { start, end, scores } of answer.reading) {
+  for (const { start, end, scores } of answer.reading ?? []) {
     const piece = characters.slice(read, end).join("");
     const word = characters.slice(Math.max(read, start), end).join("").trimStart();
     read = Math.max(read, end);
@@ -53,6 +53,6 @@ export function partsOf(text, answer) {
     last.mood = final;
   }
   const rest = characters.slice(read).join("");
-  if (rest) parts.push({ text: rest, unread: answer.truncated });
+  if (rest) parts.push({ text: rest, unread: last !== undefined && answer.truncated });
   return parts;
 }

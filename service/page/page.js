@@ -4,16 +4,18 @@ import { standing } from "./answer.js";
 import { language, nameOf, number, percent, probability, remember, speak, t } from "./language.js";
 import { followReader, showReading } from "./reading.js";
 import { closeRows, openFile, openLines, prepareRows, sayRows } from "./rows.js";
-import { explain, models, sendable, useKey } from "./service.js";
+import { explain, models, pause, predict, sendable, useKey } from "./service.js";
 
 const PAUSE = 200; // milliseconds without a key before the text is read
 const COMPOSING_PAUSE = 500; // the same while a syllable or a character is being composed
+const COLOURING_PAUSE = 1; // seconds more for a text that is not brief
+const BRIEF = 400; // UTF-16 units
 
 const $ = (id) => document.getElementById(id);
 
 let timer = 0;
 let asking = new AbortController();
-let last = null; // { text, answer, cut }: the answer that is shown
+let last = null; // { text, answer, cut }: what is shown; the answer has a `reading` once it is coloured
 let problem = null; // the error that is shown
 const languages = new Map(); // of the bundles, by name
 
@@ -53,18 +55,36 @@ async function read() {
 
 async function readOne(written, signal) {
   const { text, cut } = sendable(written);
-  $("answer").setAttribute("aria-busy", "true");
   const waiting = (seconds) => say({ kind: "wait", values: { seconds } });
-  try {
-    const answer = await explain(text, chosenModel(), { signal, waiting });
+  const shows = (answer) => {
     if (signal.aborted) return;
     last = { text: written, answer, cut };
     say(null);
     showAnswer();
+  };
+  $("answer").setAttribute("aria-busy", "true");
+  try {
+    if (text.length > BRIEF) await answerFirst(text, { signal, waiting }, shows);
+    shows(await explain(text, chosenModel(), { signal, waiting }));
   } catch (error) {
-    if (!signal.aborted) say(error);
+    if (!signal.aborted) failed(error, written);
   }
   if (!signal.aborted) $("answer").removeAttribute("aria-busy");
+}
+
+/** To colour a long text takes the service many times as long as to answer: that can wait a moment. */
+async function answerFirst(text, patience, shows) {
+  const { predictions } = await predict([text], chosenModel(), patience);
+  shows(predictions[0]);
+  await pause(COLOURING_PAUSE, patience.signal);
+}
+
+/** An answer without colours is still one; an answer to another text is none. */
+function failed(error, written) {
+  const answered = last?.text === written;
+  if (!answered) hideAnswer();
+  if (error.kind !== "slow" || !answered) return say(error);
+  $("notes").textContent = [$("notes").textContent, t("uncoloured")].join(" ").trim();
 }
 
 function hideAnswer() {
@@ -78,19 +98,25 @@ function showAnswer() {
   const named = { label: nameOf(answer.label), score: probability(answer.score) };
   const hundred = number(Math.min(99, Math.round(answer.score * 100)));
   const open = { none: "nothing-known", close: "undecided" }[how];
-  $("label").textContent = open ? t(open) : `${named.label} ${named.score}`;
+  tell("label", open ? t(open) : `${named.label} ${named.score}`);
   $("label").className = open || how === "little" ? "" : { positive: "up", negative: "down" }[answer.label] ?? "own";
-  $("confidence").textContent = {
+  const reasons = {
     none: t("none-known"),
     little: t("little-known", { known: percent(answer.known) }),
     close: t("leaning", named),
     clear: t("confidence", { hundred }),
-  }[how];
+  };
+  tell("confidence", reasons[how]);
   $("notes").textContent = cut || answer.truncated ? t("cut") : "";
   $("read-by").textContent = t("read-by", { model: answer.model, tokens: number(answer.tokens) });
   showBars(answer.scores);
   showReading(text, answer, languages.get(answer.model));
   $("answer").hidden = false;
+}
+
+/** What is said already is not read out again. */
+function tell(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
 }
 
 /** Of two labels one number says it all. */

@@ -89,7 +89,7 @@ function retryAfter(response) {
   return Math.min(LONGEST_WAIT, Math.max(1, Math.ceil(seconds || 1)));
 }
 
-function pause(seconds, signal) {
+export function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, seconds * 1000);
     signal.addEventListener("abort", () => {
