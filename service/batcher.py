@@ -34,6 +34,10 @@ Probabilities = npt.NDArray[np.float32]  # (N, K)
 # A forward pass may be padded to this many times its real tokens; beyond, two passes cost less.
 _MOST_PADDING = 1.25
 
+# A piece of a reading is padded to this many tokens at most: what the network makes of them stays
+# in the processor's cache, and those who wait for the piece to end do not wait long.
+_PIECE_TOKENS = 4_096
+
 
 class _Job:
     """The texts of one request for one bundle, and the answers so far."""
@@ -154,8 +158,7 @@ class Batcher:
     ) -> Future[Probabilities]:
         """Queue one text, to be answered after each of its T tokens.
 
-        It is read in pieces, each as large as a forward pass may be, with a round of other
-        requests' texts before each.
+        It is read in pieces, with a round of other requests' texts before each.
 
         Args:
             ids: at least one.
@@ -197,7 +200,7 @@ class Batcher:
             for batch in _of_like_length(taken, self._batch_tokens):
                 _read(batch)
             if reading is not None:
-                _read_on(reading, self._batch_tokens)
+                _read_on(reading, min(self._batch_tokens, _PIECE_TOKENS))
                 if not reading.future.done():
                     self._readings.append(reading)
 
@@ -279,14 +282,14 @@ def _read_apart(batch: list[tuple[_Job, int]], error: Exception) -> None:
     _fail(job, error)
 
 
-def _read_on(reading: _Reading, batch_tokens: int) -> None:
+def _read_on(reading: _Reading, most_tokens: int) -> None:
     """The next piece of a text; its answers are kept, and a failure goes to who waits for them."""
     if reading.deadline <= time.monotonic():
         _fail(reading, DeadlineError("The answer was not ready in time; the text is long."))
         return
     begin, end = reading.done, reading.done + 1
     # A piece of n answers is a batch of n texts of up to `end` tokens.
-    while end < len(reading.ids) and (end + 1 - begin) * (end + 1) <= batch_tokens:
+    while end < len(reading.ids) and (end + 1 - begin) * (end + 1) <= most_tokens:
         end += 1
     try:
         reading.answers[begin:end] = reading.bundle.running_probabilities(reading.ids, begin, end)

@@ -155,10 +155,11 @@ def _explanation(
     reading = []
     for token, row in zip(bundle.tokenizer.tokens(text), rows, strict=False):  # it may be cut
         row = [round(probability, _DIGITS) for probability in row]
+        word = text[token.start : token.end].lstrip()  # the blank before a word is part of it
         reading.append(
             Step(
-                text=text[token.start : token.end],
-                start=token.start,
+                text=word,
+                start=token.end - len(word),
                 end=token.end,
                 score=row[final],
                 added=round(row[final] - before, _DIGITS),

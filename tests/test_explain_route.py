@@ -48,7 +48,9 @@ def test_every_token_has_its_place_and_its_score(client_with):
     assert answer.json.keys() == predicted.keys() | {"reading"}
     assert answer.json["score"] == pytest.approx(predicted["score"], abs=1e-5)
     assert all(step.keys() == STEP for step in reading)
-    assert [text[step["start"] : step["end"]] for step in reading] == [s["text"] for s in reading]
+    words = [step["text"] for step in reading]
+    assert [text[step["start"] : step["end"]] for step in reading] == words
+    assert words == [word.strip() for word in words]
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,12 @@ class Reader(nn.Module):
         padding = (steps >= lengths.unsqueeze(0)).unsqueeze(2)  # (T, N, 1)
         if self.pooling == "max":
             return states.masked_fill(padding, float("-inf")).amax(0)
-        mean = states.masked_fill(padding, 0.0).sum(0) / lengths.unsqueeze(1)  # (N, D*H)
+        # A second time in place: fresh memory of this size costs as much as what is done with it.
+        states = states.masked_fill(padding, 0.0)
+        mean = states.sum(0) / lengths.unsqueeze(1)  # (N, D*H)
         if self.pooling == "mean":
             return mean
-        return torch.cat([states.masked_fill(padding, float("-inf")).amax(0), mean], dim=1)
+        return torch.cat([states.masked_fill_(padding, float("-inf")).amax(0), mean], dim=1)
 
     def _initialise(self) -> None:
         """Orthogonal recurrent weights (Saxe et al. 2013), and gates that begin by remembering
