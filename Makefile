@@ -23,7 +23,7 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-training setup-dev setup-benchmarks serve test train evaluate benchmark \
+.PHONY: help setup setup-training setup-dev setup-benchmarks setup-browser screenshots serve test train evaluate benchmark \
 	benchmark-engine benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down \
 	clean lock FORCE
 
@@ -41,6 +41,8 @@ setup-training: $(VENV)/.training
 setup-dev: $(VENV)/.dev
 
 setup-benchmarks: $(VENV)/.benchmarks
+
+setup-browser: $(VENV)/.browser
 
 serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODELS_DIR)
 	@exec $(PY) -m gunicorn -c service/gunicorn.conf.py service.wsgi:app
@@ -81,6 +83,9 @@ check: setup-dev ## lint, formatting and types
 format: setup-dev ## format the code and mend what ruff can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+screenshots: setup-browser ## take the README's pictures of the page; needs Chromium and a running `make serve`
+	$(PY) scripts/screenshots.py http://127.0.0.1:$(or $(PORT),8000) docs/images
 
 e2e: setup-dev ## train for real, build the image, ask it over HTTP (minutes; needs Docker)
 	$(PY) -m pytest -s $(E2E)
@@ -157,6 +162,11 @@ $(VENV)/.benchmarks: requirements/benchmarks.txt | $(VENV)/.torch
 	@$(PIP_INSTALL) -r requirements/benchmarks.txt
 	@touch $@
 
+$(VENV)/.browser: requirements/browser.txt | $(VENV)/.dev
+	@echo "Installing what drives a browser (requirements/browser.txt; about 60 MB) ..."
+	@$(PIP_INSTALL) -r requirements/browser.txt
+	@touch $@
+
 # --- The locks -------------------------------------------------------------------------------------------------
 # One resolution for all platforms and Pythons (dev.txt); the smaller locks are cut out of it, and benchmarks.txt
 # is in line with it. torch is in none: see scripts/install_torch.py. Afterwards every pin must have a wheel
@@ -170,10 +180,13 @@ lock: setup-dev ## bring requirements/*.txt in line with pyproject.toml (UPGRADE
 	$(COMPILE) --extra training --group dev $(if $(UPGRADE),--upgrade) -o requirements/dev.txt >/dev/null
 	$(COMPILE) --extra training --group benchmarks $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
 		-o requirements/benchmarks.txt >/dev/null
+	$(COMPILE) --group browser $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
+		-o requirements/browser.txt >/dev/null
 	$(COMPILE) --extra training -c requirements/dev.txt -o requirements/training.txt >/dev/null
 	$(COMPILE) -c requirements/dev.txt -o requirements/service.txt >/dev/null
 	@for python in 3.11 3.12 3.13; do for platform in $(PLATFORMS); do \
 		echo "Looking for wheels for Python $$python on $$platform ..."; \
-		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt --no-deps \
+		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt \
+			requirements/browser.txt --no-deps \
 			--only-binary :all: --python-version $$python --python-platform $$platform >/dev/null || exit 1; \
 	done; done

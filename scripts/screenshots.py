@@ -29,7 +29,7 @@ class Shot:
 
 
 SHOTS = (
-    Shot("page-light", "The plot is thin, but I loved every minute of it.", 820, "en", "light", 7),
+    Shot("page-light", "The plot is thin, but I loved every minute of it.", 820, "en", "light", 8),
     Shot(
         "page-phone", "It broke after a week, and nobody answers the phone.", 390, "en", "dark", 2
     ),

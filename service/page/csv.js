@@ -107,17 +107,22 @@ export function write(rows, separator) {
 
 /** Names of columns are short, and no numbers. */
 export function guessHeader(rows) {
-  return rows.length > 1 && rows[0].every((name) => name !== "" && name.length <= 40 && Number.isNaN(Number(name)));
+  const isName = (cell) => cell !== "" && cell.length <= 40 && Number.isNaN(Number(cell));
+  return rows.length > 1 && rows[0].every(isName);
 }
 
-const TEXT_NAMES =
-  /^(texts?|reviews?|review[_ ]?(text|body)|documents?|comments?|content|contents|body|sentences?|messages?|본문|내용|글|텍스트|문장|리뷰|후기|댓글|의견|리뷰 ?내용)$/i;
+const TEXT_NAMES = new RegExp(
+  "^(texts?|reviews?|review[_ ]?(text|body)|documents?|comments?|contents?|body|sentences?|messages?" +
+    "|본문|내용|글|텍스트|문장|리뷰|리뷰 ?내용|후기|댓글|의견)$",
+  "i",
+);
 
 /** The number of the column with the texts: by its name, or else the one with the longest cells. */
 export function guessTextColumn(rows, hasHeader) {
   const named = hasHeader ? rows[0].findIndex((name) => TEXT_NAMES.test(name.trim())) : -1;
   if (named >= 0) return named;
   const sample = rows.slice(hasHeader ? 1 : 0, 100);
-  const lengths = rows[0].map((_, column) => sample.reduce((sum, row) => sum + (row[column] ?? "").length, 0));
+  const total = (column) => sample.reduce((sum, row) => sum + (row[column] ?? "").length, 0);
+  const lengths = rows[0].map((_, column) => total(column));
   return lengths.indexOf(Math.max(...lengths));
 }

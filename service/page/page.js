@@ -99,7 +99,8 @@ function showAnswer() {
   const hundred = number(Math.min(99, Math.round(answer.score * 100)));
   const open = { none: "nothing-known", close: "undecided" }[how];
   tell("label", open ? t(open) : `${named.label} ${named.score}`);
-  $("label").className = open || how === "little" ? "" : { positive: "up", negative: "down" }[answer.label] ?? "own";
+  const tone = { positive: "up", negative: "down" }[answer.label] ?? "own";
+  $("label").className = open || how === "little" ? "" : tone;
   const reasons = {
     none: t("none-known"),
     little: t("little-known", { known: percent(answer.known) }),

@@ -48,13 +48,14 @@ function drawMood() {
   const width = words.length;
   const line = moods.map((score, place) => `${place},${(100 - score * 100).toFixed(2)}`).join(" ");
   const even = 100 - shown.even * 100;
+  const area = `0,${even} ${line} ${width},${even}`;
   const svg = $("line");
   svg.setAttribute("viewBox", `0 0 ${width} 100`);
   svg.replaceChildren(
     side("above", width, 0, even),
     side("below", width, even, 100 - even),
-    drawn("polygon", { class: "above", "clip-path": "url(#above)", points: `0,${even} ${line} ${width},${even}` }),
-    drawn("polygon", { class: "below", "clip-path": "url(#below)", points: `0,${even} ${line} ${width},${even}` }),
+    drawn("polygon", { class: "above", "clip-path": "url(#above)", points: area }),
+    drawn("polygon", { class: "below", "clip-path": "url(#below)", points: area }),
     drawn("line", { class: "even", x1: 0, x2: width, y1: even, y2: even }),
     drawn("polyline", { class: "mood", points: line }),
   );

@@ -1,7 +1,8 @@
 // Many texts: the lines of the text field, or a column of a CSV file. Table, progress and download.
 
 import { standing } from "./answer.js";
-import { ENCODINGS, QuoteError, decode, guessHeader, guessSeparator, guessTextColumn, parse, write } from "./csv.js";
+import { ENCODINGS, QuoteError, decode, parse, write } from "./csv.js";
+import { guessHeader, guessSeparator, guessTextColumn } from "./csv.js";
 import { nameOf, number, percent, probability, t } from "./language.js";
 import { scored } from "./scoring.js";
 
@@ -134,7 +135,8 @@ function parsed(text, separator, name) {
 function chooseHeader(hasHeader) {
   const { whole } = job;
   const width = whole.reduce((most, row) => Math.max(most, row.length), 0);
-  const names = Array.from({ length: width }, (_, column) => (hasHeader && whole[0][column]) || columnName(column));
+  const name = (_, column) => (hasHeader && whole[0][column]) || columnName(column);
+  const names = Array.from({ length: width }, name);
   job.header = hasHeader ? names : null;
   job.table = whole.slice(hasHeader ? 1 : 0);
   $("has-header").checked = hasHeader;
@@ -197,7 +199,8 @@ export function sayRows() {
 
 function sayProgress(seconds) {
   const values = { done: number(job.results.length), count: number(job.texts.length) };
-  $("progress-text").textContent = seconds ? t("progress-wait", { ...values, seconds }) : t("progress", values);
+  const said = seconds ? t("progress-wait", { ...values, seconds }) : t("progress", values);
+  $("progress-text").textContent = said;
   $("bar").max = Math.max(1, job.texts.length);
   $("bar").value = job.results.length;
 }
@@ -209,9 +212,10 @@ function summary() {
   const list = document.createElement("ul");
   list.className = "counts";
   list.append(
-    ...[...counts].sort((a, b) => b[1] - a[1]).map(([label, many]) =>
-      worded("li", t("summary-label", { label, count: number(many), share: percent(many / results.length) })),
-    ),
+    ...[...counts].sort((a, b) => b[1] - a[1]).map(([label, many]) => {
+      const share = percent(many / results.length);
+      return worded("li", t("summary-label", { label, count: number(many), share }));
+    }),
   );
   const values = { done: number(results.length), count: number(texts.length) };
   const said = [worded("p", t(state === "done" ? "done" : "stopped", values))];
@@ -232,7 +236,8 @@ function showTable() {
   const values = { shown: number(SHOWN), count: number(table.length) };
   $("table").hidden = shown === 0;
   $("caption").textContent = t(texts.length > SHOWN ? "caption-first" : "caption", values);
-  $("body").replaceChildren(...results.slice(0, shown).map((result, place) => tableRow(texts[place], result, place)));
+  const row = (result, place) => tableRow(texts[place], result, place);
+  $("body").replaceChildren(...results.slice(0, shown).map(row));
 }
 
 function tableRow(text, result, place) {
@@ -265,7 +270,7 @@ function download() {
 /** The file's own columns, then label, score, and the score of each label. */
 function withScores({ header, table, results }) {
   const labels = [...new Set(results.flatMap(({ scores }) => Object.keys(scores)))];
-  const width = Math.max(header?.length ?? 0, ...table.slice(0, 1).map((row) => row.length));
+  const width = table.reduce((most, row) => Math.max(most, row.length), header?.length ?? 0);
   const rows = table.map((row, place) => [...padded(row, width), ...added(results[place], labels)]);
   if (header === null) return rows;
   const names = ["label", "score", ...labels];

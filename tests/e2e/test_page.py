@@ -38,15 +38,14 @@ PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1000, "height": 800}
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    log = tmp_path_factory.mktemp("service") / "log"
+@contextmanager
+def started(log, models_dir, **settings):
     port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             COMMAND,
             cwd=ROOT,
-            env=environment(port, ROOT / "models", THREADS=16),
+            env=environment(port, models_dir, **settings),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -61,6 +60,14 @@ def service(tmp_path_factory):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """One for all tests, on the bundles that ship."""
+    log = tmp_path_factory.mktemp("service") / "log"
+    with started(log, ROOT / "models", THREADS=16) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +98,7 @@ def visit(browser, service):
     """
 
     @contextmanager
-    def opened(expected="(?!)", path="/", before=lambda page: None, **options):
+    def opened(expected="(?!)", path="/", before=lambda page: None, port=service.port, **options):
         options = {"viewport": DESK, "locale": "en-GB", **options}
         context = browser.new_context(**options)
         context.set_default_timeout(SOON)
@@ -101,11 +108,11 @@ def visit(browser, service):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         context.on("request", lambda request: requests.append(request.url))
         before(page)
-        page.goto(f"http://127.0.0.1:{service.port}{path}")
+        page.goto(f"http://127.0.0.1:{port}{path}")
         yield page
         context.close()
         assert [text for text in complaints if not re.search(expected, text)] == []
-        own = (f"http://127.0.0.1:{service.port}/", "blob:", "data:")
+        own = (f"http://127.0.0.1:{port}/", "blob:", "data:")
         assert [url for url in requests if not url.startswith(own)] == []
 
     return opened
@@ -448,24 +455,23 @@ def test_every_refusal_is_told_in_plain_words(visit, response, said):
         expect(page.locator("#trouble-text")).to_contain_text(said)
 
 
-def test_a_key_is_asked_for_when_the_service_wants_one_and_kept_in_this_tab_only(visit):
-    def guard(page):
-        def handle(route):
-            if route.request.headers.get("authorization") == "Bearer secret":
-                route.continue_()
-            else:
-                route.fulfill(**problem(401, "unauthorized"))
+@pytest.fixture
+def guarded(models_dir, tmp_path):
+    """A service that wants a key: `secret-of-the-page`."""
+    settings = {"API_KEYS": "page:secret-of-the-page"}
+    with started(tmp_path / "log", models_dir, **settings) as running:
+        yield running
 
-        for path in ("**/models", "**/explain"):
-            page.route(path, handle)
 
-    with visit(expected="status of 401", before=guard) as page:
+def test_a_key_is_asked_for_when_the_service_wants_one_and_kept_in_this_tab_only(visit, guarded):
+    with visit(expected="status of 401", port=guarded.port) as page:
         type_in(page, "good")
         expect(page.get_by_role("alert")).to_contain_text("API key")
-        page.get_by_label("API key").fill("secret")
+        page.get_by_label("API key").fill("secret-of-the-page")
         page.get_by_role("button", name="Use it").click()
         answered(page)
         expect(page.locator("#key-form")).to_be_hidden()
+        expect(page.locator("#trouble")).to_be_hidden()
         assert "secret" not in page.evaluate("JSON.stringify({...localStorage}) + document.cookie")
         page.reload()
         type_in(page, "good again")
@@ -576,6 +582,19 @@ def test_column_header_and_encoding_can_be_changed(visit):
         page.get_by_label("Column with the text").select_option("Column 2")
         expect(page.locator("#first-text")).to_have_text("First text: a")
         expect(page.get_by_role("button", name="Score 2 rows")).to_be_enabled()
+
+
+def test_rows_of_unlike_length_keep_the_added_columns_in_line(visit):
+    with visit() as page:
+        page.set_input_files("#file", file_of("Good,a\nBad,b,c\n"))
+        page.get_by_label("The first row has the names").uncheck()
+        score(page)
+        expect(page.locator("#summary")).to_contain_text("All 2 rows are scored.")
+        rows = rows_of(downloaded(page)[1])
+        assert [row[:4] for row in rows] == [
+            ["Good", "a", "", "positive"],
+            ["Bad", "b", "c", "negative"],
+        ]
 
 
 @pytest.mark.parametrize(
@@ -834,7 +853,7 @@ def test_the_language_is_switched_and_remembered(visit):
         expect(page.locator("h1")).to_have_text("어떤 느낌인가요?")
 
 
-def test_the_page_works_behind_a_prefix(visit, service):
+def test_the_page_works_behind_a_prefix(visit):
     def behind(page):
         page.route(
             "**/tone/**",
