@@ -23,7 +23,7 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-training setup-dev setup-benchmarks setup-clients serve test train evaluate \
+.PHONY: help setup setup-training setup-dev setup-benchmarks setup-e2e screenshots serve test train evaluate \
 	benchmark benchmark-engine benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down \
 	clean lock FORCE
 
@@ -42,7 +42,7 @@ setup-dev: $(VENV)/.dev
 
 setup-benchmarks: $(VENV)/.benchmarks
 
-setup-clients: $(VENV)/.clients
+setup-e2e: $(VENV)/.e2e
 
 serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODELS_DIR)
 	@exec $(PY) -m gunicorn -c service/gunicorn.conf.py service.wsgi:app
@@ -84,7 +84,10 @@ format: setup-dev ## format the code and mend what ruff can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-e2e: setup-dev setup-clients ## train for real, build the image, ask it over HTTP (minutes; needs Docker)
+screenshots: setup-e2e ## take the README's pictures of the page; needs Chromium and a running `make serve`
+	$(PY) scripts/screenshots.py http://127.0.0.1:$(or $(PORT),8000) docs/images
+
+e2e: setup-dev setup-e2e ## train for real, build the image, ask it over HTTP (minutes; needs Docker)
 	$(PY) -m pytest -s $(E2E)
 
 ci-train-serve: setup-dev
@@ -159,14 +162,14 @@ $(VENV)/.benchmarks: requirements/benchmarks.txt | $(VENV)/.torch
 	@$(PIP_INSTALL) -r requirements/benchmarks.txt
 	@touch $@
 
-$(VENV)/.clients: requirements/clients.txt | $(VENV)/.torch
-	@echo "Installing other people's clients (requirements/clients.txt; about 90 MB) ..."
-	@$(PIP_INSTALL) -r requirements/clients.txt
+$(VENV)/.e2e: requirements/e2e.txt | $(VENV)/.dev
+	@echo "Installing other people's clients and what drives a browser (requirements/e2e.txt; about 150 MB) ..."
+	@$(PIP_INSTALL) -r requirements/e2e.txt
 	@touch $@
 
 # --- The locks -------------------------------------------------------------------------------------------------
 # One resolution for all platforms and Pythons (dev.txt); the smaller locks are cut out of it, and benchmarks.txt
-# and clients.txt are in line with it. torch is in none: see scripts/install_torch.py. Afterwards every pin must
+# and e2e.txt are in line with it. torch is in none: see scripts/install_torch.py. Afterwards every pin must
 # have a wheel everywhere.
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m uv pip compile --quiet pyproject.toml --universal \
@@ -177,12 +180,12 @@ lock: setup-dev ## bring requirements/*.txt in line with pyproject.toml (UPGRADE
 	$(COMPILE) --extra training --group dev $(if $(UPGRADE),--upgrade) -o requirements/dev.txt >/dev/null
 	$(COMPILE) --extra training --group benchmarks $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
 		-o requirements/benchmarks.txt >/dev/null
-	$(COMPILE) --group clients $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
-		-o requirements/clients.txt >/dev/null
+	$(COMPILE) --group e2e $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
+		-o requirements/e2e.txt >/dev/null
 	$(COMPILE) --extra training -c requirements/dev.txt -o requirements/training.txt >/dev/null
 	$(COMPILE) -c requirements/dev.txt -o requirements/service.txt >/dev/null
 	@for python in 3.11 3.12 3.13; do for platform in $(PLATFORMS); do \
 		echo "Looking for wheels for Python $$python on $$platform ..."; \
-		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt requirements/clients.txt \
+		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt requirements/e2e.txt \
 			--no-deps --only-binary :all: --python-version $$python --python-platform $$platform >/dev/null || exit 1; \
 	done; done

@@ -17,6 +17,7 @@ from service.routes import (
     huggingface,
     models,
     open_inference,
+    page,
     predict,
     sagemaker,
     v1,
@@ -67,4 +68,5 @@ def create_app(
     app.register_blueprint(open_inference.blueprint(predictor, registry, settings, check_ready))
     app.register_blueprint(v1.blueprint(predictor, registry, settings, check_ready))
     app.register_blueprint(sagemaker.blueprint(predictor, settings, check_ready))
+    app.register_blueprint(page.blueprint(settings))
     return app
