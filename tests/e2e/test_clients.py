@@ -1,6 +1,6 @@
 """Other people's clients against a real server with the bundles that ship.
 
-`make e2e` installs the group `clients` of pyproject.toml; a test whose client is not there is
+`make e2e` installs the group `e2e` of pyproject.toml; a test whose client is not there is
 skipped.
 """
 
@@ -52,7 +52,7 @@ def address(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hub():
-    return pytest.importorskip("huggingface_hub", reason="the group `clients` is not installed")
+    return pytest.importorskip("huggingface_hub", reason="the group `e2e` is not installed")
 
 
 @pytest.mark.parametrize("path", ["", "/", "/predict", "/invocations"])
@@ -86,7 +86,7 @@ def test_the_inference_client_tells_what_is_wrong(hub, address):
 @pytest.fixture(scope="module")
 def triton():
     return pytest.importorskip(
-        "tritonclient.http", reason="the group `clients` is not installed", exc_type=ImportError
+        "tritonclient.http", reason="the group `e2e` is not installed", exc_type=ImportError
     )
 
 

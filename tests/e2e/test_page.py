@@ -26,9 +26,7 @@ from test_gunicorn import (
     post,
 )
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="needs Playwright: `make setup-e2e`"
-)
+playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: `make setup-e2e`")
 expect = playwright.expect
 
 pytestmark = pytest.mark.e2e
