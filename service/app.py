@@ -9,6 +9,7 @@ from flask import Flask
 
 from service import access, problems
 from service.batcher import Batcher
+from service.folder import File, load_folder, load_what_is_good
 from service.predictor import Predictor
 from service.registry import Registry
 from service.routes import (
@@ -23,24 +24,32 @@ from service.routes import (
     v1,
 )
 from service.settings import Settings
+from service.swap import Swapper
 
 
 def create_app(
-    settings: Settings, *, registry: Registry | None = None, batcher: Batcher | None = None
+    settings: Settings,
+    *,
+    registry: Registry | None = None,
+    batcher: Batcher | None = None,
+    takes_a_place: bool = False,
 ) -> Flask:
     """The WSGI application, with bundles loaded and warm.
 
     Args:
         registry: which bundles to serve instead of those in `settings.models_dir`.
         batcher: already started, instead of one with the limits in `settings`.
+        takes_a_place: whether another worker has died, and this one has to serve what the others
+            do: a bad bundle is then no reason not to start.
 
     Raises:
         StartError: a bundle or a setting is not usable.
     """
+    files: list[File] = []
     if registry is None:
-        registry = Registry.from_folder(
-            settings.models_dir, settings.device, settings.default_model
-        )
+        load = load_what_is_good if takes_a_place else load_folder
+        files = load(settings.models_dir, settings.device)
+        registry = Registry([file.bundle for file in files], settings.default_model)
     if batcher is None:
         torch.set_num_threads(settings.network_threads)
         batcher = Batcher(
@@ -51,19 +60,23 @@ def create_app(
             warm_up=list(registry),
         )
         batcher.start()
+    swapper = Swapper(registry, files, settings.models_dir, watch_seconds=settings.models_watch)
+    if files:
+        swapper.start()
     predictor = Predictor(registry, batcher, deadline_seconds=settings.deadline_seconds)
 
     app = Flask("manytone", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # Set by gunicorn.conf.py to a function that tells whether the worker is stopping.
     app.extensions["draining"] = lambda: False
+    app.extensions["swapper"] = swapper  # gunicorn.conf.py asks it to look on SIGHUP
     problems.register(app)
     access.register(app, settings)
     app.register_blueprint(predict.blueprint(predictor, settings))
     app.register_blueprint(explain.blueprint(predictor, settings))
     check_ready = partial(health.check_ready, batcher, lambda: app.extensions["draining"]())
     app.register_blueprint(health.blueprint(check_ready))
-    app.register_blueprint(models.blueprint(registry))
+    app.register_blueprint(models.blueprint(registry, swapper))
     app.register_blueprint(huggingface.blueprint(predictor, settings))
     app.register_blueprint(open_inference.blueprint(predictor, registry, settings, check_ready))
     app.register_blueprint(v1.blueprint(predictor, registry, settings, check_ready))

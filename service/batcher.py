@@ -98,9 +98,8 @@ class Batcher:
         self._changed = threading.Condition()
         self._stopping = False
         self._warm: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=self._run, args=(warm_up,), name="network", daemon=True
-        )
+        self._warm_up = deque(warm_up)
+        self._thread = threading.Thread(target=self._run, name="network", daemon=True)
 
     def start(self) -> None:
         """Start the network's thread and wait until it is warm."""
@@ -182,10 +181,10 @@ class Batcher:
             self._changed.notify()
         return reading.future
 
-    def _run(self, warm_up: Sequence[Bundle]) -> None:
+    def _run(self) -> None:
         try:
-            for bundle in warm_up:
-                _warm(bundle)
+            while self._warm_up:  # emptied: what is swapped out later is held by nobody here
+                warm(self._warm_up.popleft())
         except Exception as error:  # noqa: BLE001  # raised again in start()
             self._warm.set_exception(error)
             return
@@ -307,8 +306,11 @@ def _fail(job: _Job | _Reading, error: Exception) -> None:
         job.future.set_exception(error)
 
 
-def _warm(bundle: Bundle) -> None:
-    """TorchScript compiles anew for the first calls: a few sizes, each more than once."""
+def warm(bundle: Bundle) -> None:
+    """TorchScript compiles anew for the first calls: a few sizes, each more than once.
+
+    Any thread will do: what it compiles belongs to the network, not to the thread.
+    """
     for texts, tokens in ((1, 1), (1, 20), (8, 20), (32, 60), (1, 300)):
         for _ in range(3):
             bundle.probabilities([[bundle.metadata.unk_id] * tokens] * texts)

@@ -56,6 +56,7 @@ __all__ = [
     "Golden",
     "Metadata",
     "load_bundle",
+    "load_bytes",
     "save_bundle",
     "script",
     "write_atomically",
@@ -189,8 +190,19 @@ def load_bundle(path: Path, device: torch.device | str = "cpu") -> Bundle:
         BundleError: the file is missing, damaged, foreign, of an unknown format, or its answers
             are not those it had in training.
     """
-    data = read_file(path)
-    device = torch.device(device)
+    return load_bytes(read_file(path), path, torch.device(device))
+
+
+def load_bytes(data: bytes, path: Path, device: torch.device) -> Bundle:
+    """`load_bundle` of a file that has been read already.
+
+    Args:
+        data: the whole file.
+        path: where it came from, for the message.
+
+    Raises:
+        BundleError: as in `load_bundle`.
+    """
     return _load(data, path, device, GOLDEN_TOLERANCE[device.type])
 
 

@@ -48,6 +48,9 @@ def on_starting(server):
             "connections may get that many times as much; RATE_LIMIT_STORAGE counts for all",
             settings.workers,
         )
+    # gunicorn's own answer to SIGHUP is new workers: seconds, twice the memory, and connections
+    # that break. The workers look at the bundles instead (service/swap.py).
+    server.handle_hup = lambda: server.kill_workers(signal.SIGHUP)
 
 
 def refuse_bad_bundles_and_keys():
@@ -82,6 +85,10 @@ def post_fork(server, worker):
     service = logging.getLogger("service")
     service.handlers = worker.log.error_log.handlers
     service.setLevel(worker.log.error_log.level)
+    # SIGHUP would end a worker that is still loading: it waits until there is a handler.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    if worker.age > settings.workers:  # gunicorn numbers them from 1, and this is one more
+        os.environ["MANYTONE_TAKES_A_PLACE"] = "1"
 
 
 def post_worker_init(worker):
@@ -91,4 +98,7 @@ def post_worker_init(worker):
     # for ever for a lock when the signal comes while a request is handed to the pool.
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, worker.handle_exit)
+    signal.signal(signal.SIGHUP, lambda *_: worker.wsgi.extensions["swapper"].ask())
+    signal.siginterrupt(signal.SIGHUP, False)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     worker.log.info("ready on http://%s", bind)

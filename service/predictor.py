@@ -75,8 +75,9 @@ class Predictor:
             DeadlineError: the answer was not ready in time.
         """
         deadline = time.monotonic() + self._deadline_seconds
-        chosen = self._registry.get(model) if model is not None else None
-        read = [(bundle := chosen or self._registry.for_text(t), bundle.encode(t)) for t in texts]
+        registry = self._registry.now  # one for all texts: bundles may be swapped meanwhile
+        chosen = registry.get(model) if model is not None else None
+        read = [(bundle := chosen or registry.for_text(t), bundle.encode(t)) for t in texts]
         answers: list[Prediction | None] = [None] * len(texts)
         for bundle, places, future in self._submitted(read, deadline):
             for place, row in zip(places, _result(future, deadline), strict=True):

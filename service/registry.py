@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import torch
-
-from service.archive import find_bundles
-from service.bundle import Bundle, load_bundle
-from service.errors import BundleError, InvalidFieldError, SettingsError
-
-log = logging.getLogger(__name__)
+from service.bundle import Bundle
+from service.errors import BundleError, InvalidFieldError
+from service.folder import load_folder
 
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 
@@ -22,8 +17,8 @@ _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 _LETTERS_PER_SYLLABLE = 6
 
 
-class Registry:
-    """Bundles by name.
+class Shelf:
+    """Bundles by name. It never changes.
 
     Args:
         bundles: at least one.
@@ -44,28 +39,6 @@ class Registry:
             raise BundleError("No bundle to serve.")
         self.default = self._bundles.get(default) or next(iter(self._bundles.values()))
         self._by_language = self._one_per_language()
-
-    @classmethod
-    def from_folder(cls, folder: Path, device: str, default: str) -> Registry:
-        """Load every `*.pt` of a folder.
-
-        Raises:
-            BundleError: the folder has none, or one of them cannot be used.
-            SettingsError: the machine has no such device.
-        """
-        paths = find_bundles(folder)
-        where = _torch_device(device)
-        bundles = [load_bundle(path, where) for path in paths]
-        for path, bundle in zip(paths, bundles, strict=True):
-            log.info(
-                "loaded %s version %s (%s) from %s on %s",
-                bundle.metadata.name,
-                bundle.metadata.version,
-                bundle.metadata.language,
-                path,
-                where,
-            )
-        return cls(bundles, default)
 
     def __iter__(self) -> Iterator[Bundle]:  # in the order of their names
         return iter(self._bundles.values())
@@ -104,6 +77,58 @@ class Registry:
         return chosen
 
 
+class Registry:
+    """What is served: the shelf of the moment, which may be another one for the next request.
+
+    A request that asks more than once takes `now` and keeps to it: all its answers are then of
+    one moment.
+
+    Args and errors: as for `Shelf`.
+    """
+
+    def __init__(self, bundles: Iterable[Bundle], default: str) -> None:
+        self._default = default
+        self.now = Shelf(bundles, default)
+
+    @classmethod
+    def from_folder(cls, folder: Path, device: str, default: str) -> Registry:
+        """Load every `*.pt` of a folder.
+
+        Raises:
+            BundleError: the folder has none, or one of them cannot be used.
+            SettingsError: the machine has no such device.
+        """
+        return cls([file.bundle for file in load_folder(folder, device)], default)
+
+    def replace(self, bundles: Iterable[Bundle]) -> None:
+        """Serve these from the next request on.
+
+        Raises:
+            BundleError: as for `Shelf`; what was served goes on.
+        """
+        self.now = Shelf(bundles, self._default)
+
+    def __iter__(self) -> Iterator[Bundle]:  # in the order of their names
+        return iter(self.now)
+
+    @property
+    def default(self) -> Bundle:
+        return self.now.default
+
+    def find(self, name: str) -> Bundle | None:
+        return self.now.find(name)
+
+    def get(self, name: str) -> Bundle:
+        """
+        Raises:
+            InvalidFieldError: there is no bundle of that name.
+        """
+        return self.now.get(name)
+
+    def for_text(self, text: str) -> Bundle:
+        return self.now.for_text(text)
+
+
 def is_korean(text: str) -> bool:
     """
     >>> is_korean("iPhone 15 Pro Max 좋아요"), is_korean("I saw 기생충 and it was brilliant")
@@ -114,17 +139,3 @@ def is_korean(text: str) -> bool:
     syllables = len(_HANGUL.findall(text))
     others = sum(map(str.isalpha, text)) - syllables
     return syllables > 0 and syllables * _LETTERS_PER_SYLLABLE >= others
-
-
-def _torch_device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise SettingsError(
-            "DEVICE",
-            name,
-            f"one of the {torch.cuda.device_count()} GPUs that PyTorch {torch.__version__} sees; "
-            "cpu works everywhere",
-        )
-    return device

@@ -40,6 +40,7 @@ class Settings:
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     models_dir: Path = Path("models")
     default_model: str = "reviews-en"  # for texts in a language that no bundle has
+    models_watch: float = 0.0  # seconds between two looks at the folder; 0: only on SIGHUP
     max_body_bytes: int = 4 << 20  # of a request
     max_texts: int = 1_000  # of a request
     max_characters: int = 100_000  # of a text
@@ -73,6 +74,9 @@ class Settings:
             device=device,
             models_dir=read("MODELS_DIR", cls.models_dir, Path, "a folder"),
             default_model=read("DEFAULT_MODEL", cls.default_model, str, "the name of a bundle"),
+            models_watch=read(
+                "MODELS_WATCH", cls.models_watch, _watch, "0 (off) or seconds from 0.1 to 3600"
+            ),
             max_body_bytes=read("MAX_BODY_BYTES", cls.max_body_bytes, _within(int, 1), whole),
             max_texts=read("MAX_TEXTS", cls.max_texts, _within(int, 1), whole),
             max_characters=read("MAX_CHARACTERS", cls.max_characters, _within(int, 1), whole),
@@ -193,6 +197,10 @@ def _within(
         return number
 
     return checked
+
+
+def _watch(text: str) -> float:
+    return 0.0 if text == "0" else _within(float, 0.1, 3_600)(text)
 
 
 def _device(text: str) -> str:

@@ -14,7 +14,10 @@ from service.errors import StartError
 from service.settings import Settings
 
 try:
-    app = create_app(Settings.from_env(os.environ))
+    # The second is set by gunicorn.conf.py, in this process.
+    app = create_app(
+        Settings.from_env(os.environ), takes_a_place="MANYTONE_TAKES_A_PLACE" in os.environ
+    )
 except StartError as error:
     # gunicorn prints this as one line and stops; anything else would be a traceback and a retry.
     raise AppImportError(f"manytone cannot start: {error}") from error

@@ -86,7 +86,8 @@ def test_models_are_listed_with_all_their_metadata(client, registry):
     response = client.get("/models")
     assert response.headers["Content-Type"] == "application/json"
     found = json.loads(response.get_data())
-    assert set(found) == {"models"}
+    assert set(found) == {"models", "problems"}
+    assert found["problems"] == []
     for shown, bundle in zip(found["models"], registry, strict=True):
         metadata = json.loads(json.dumps(asdict(bundle.metadata)))
         is_default = bundle.metadata.name == "reviews-ko"

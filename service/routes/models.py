@@ -8,30 +8,34 @@ from typing import Any
 from flask import Blueprint, Response, abort
 
 from service.bundle import Bundle
-from service.registry import Registry
+from service.registry import Registry, Shelf
 from service.routes.body import json_response
+from service.swap import Swapper
 
 
-def blueprint(registry: Registry) -> Blueprint:
+def blueprint(registry: Registry, swapper: Swapper) -> Blueprint:
     routes = Blueprint("models", __name__)
 
     @routes.get("/models")
     def models() -> Response:
-        return json_response({"models": [_described(bundle, registry) for bundle in registry]})
+        now = registry.now
+        served = [_described(bundle, now) for bundle in now]
+        return json_response({"models": served, "problems": swapper.problems})
 
     @routes.get("/models/<name>")
     def model(name: str) -> Response:
-        bundle = registry.find(name)
+        now = registry.now
+        bundle = now.find(name)
         if bundle is None:
             abort(404)
-        return json_response(_described(bundle, registry))
+        return json_response(_described(bundle, now))
 
     return routes
 
 
-def _described(bundle: Bundle, registry: Registry) -> dict[str, Any]:
+def _described(bundle: Bundle, shelf: Shelf) -> dict[str, Any]:
     return {
         **asdict(bundle.metadata),
-        "default": bundle is registry.default,
+        "default": bundle is shelf.default,
         "device": str(bundle.device),
     }
