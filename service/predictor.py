@@ -96,7 +96,8 @@ class Predictor:
             DeadlineError: the answer was not ready in time.
         """
         deadline = time.monotonic() + self._deadline_seconds
-        bundle = self._registry.get(model) if model is not None else self._registry.for_text(text)
+        registry = self._registry.now
+        bundle = registry.get(model) if model is not None else registry.for_text(text)
         encoding = bundle.encode(text)
         if encoding.known == 0:
             even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
