@@ -13,6 +13,7 @@ from service.folder import File, load_folder, load_what_is_good
 from service.predictor import Predictor
 from service.registry import Registry
 from service.routes import (
+    contract,
     explain,
     health,
     huggingface,
@@ -82,4 +83,5 @@ def create_app(
     app.register_blueprint(v1.blueprint(predictor, registry, settings, check_ready))
     app.register_blueprint(sagemaker.blueprint(predictor, settings, check_ready))
     app.register_blueprint(page.blueprint(settings))
+    app.register_blueprint(contract.blueprint(registry, settings))
     return app

@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from service.errors import BundleError
 
@@ -35,19 +36,25 @@ ADVICE = "Take the file again from where it came, or make it again with `make tr
 class Metadata:
     """What is known of a bundle. All of it is shown to whoever asks `GET /models`."""
 
-    name: str
-    version: str
-    language: str  # ISO 639-1, such as "en"
-    labels: tuple[str, ...]  # in the order of the K outputs
-    max_tokens: int  # a longer text is cut here
-    pad_id: int
-    unk_id: int
-    datasets: tuple[Mapping[str, Any], ...]  # name, licence, citation, files with their SHA-256
-    figures: Mapping[str, Any]  # by data set: accuracy, f1, calibration error, confusion matrix
-    hyper_parameters: Mapping[str, Any]
-    torch_version: str
-    git_commit: str
-    format_version: int = FORMAT_VERSION
+    name: Annotated[str, Meta(description="Its name in requests and answers.")]
+    version: Annotated[str, Meta(description="Of the bundle, as its maker counts.")]
+    language: Annotated[str, Meta(description="ISO 639-1, such as `en`.")]
+    labels: Annotated[tuple[str, ...], Meta(description="In the order of the network's outputs.")]
+    max_tokens: Annotated[int, Meta(description="A longer text is cut here.")]
+    pad_id: Annotated[int, Meta(description="The token that fills a batch up.")]
+    unk_id: Annotated[int, Meta(description="The token for what the vocabulary does not have.")]
+    datasets: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Meta(description="It learnt from: name, licence, citation, files with their SHA-256."),
+    ]
+    figures: Annotated[
+        Mapping[str, Any],
+        Meta(description="By data set: accuracy, F1, calibration error, confusion matrix."),
+    ]
+    hyper_parameters: Annotated[Mapping[str, Any], Meta(description="How it was trained.")]
+    torch_version: Annotated[str, Meta(description="The PyTorch that made it.")]
+    git_commit: Annotated[str, Meta(description="The code that made it.")]
+    format_version: Annotated[int, Meta(description="Of the bundle's file.")] = FORMAT_VERSION
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@
         ├── OverloadedError        503  the queue is full, or the worker is stopping
         └── DeadlineError          504  no answer within DEADLINE_SECONDS
 
-Routes raise them; `service.problems` turns them into RFC 9457 documents in one place.
+Routes raise them; `service.problems` turns them into RFC 9457 documents in one place. The first
+paragraph of a `RequestError` is what `/openapi.json` says of it.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class RequestError(ManytoneError):
 
 
 class NotJSONError(RequestError):
+    """The body is not JSON in UTF-8."""
+
     status = 400
     code = "not-json"
 
@@ -85,17 +88,24 @@ class NotAcceptableError(RequestError):
 
 
 class BodyTooLargeError(RequestError):
+    """The body is over MAX_BODY_BYTES."""
+
     status = 413
     code = "body-too-large"
 
 
 class MediaTypeError(RequestError):
+    """The body does not claim to be JSON: `Content-Type: application/json` is missing."""
+
     status = 415
     code = "media-type"
 
 
 class InvalidFieldError(RequestError):
-    """`pointer` is the JSON pointer (RFC 6901) of the field; "" is the whole document."""
+    """A field is missing, unknown, of the wrong type, too long or too many; `errors` points at it.
+
+    `pointer` is the JSON pointer (RFC 6901) of the field; "" is the whole document.
+    """
 
     status = 422
     code = "invalid-field"
@@ -116,7 +126,11 @@ class RateLimitedError(RequestError):
 
 
 class OverloadedError(RequestError):
-    """`retry_after` is in whole seconds."""
+    """Too much waits already (QUEUE_TEXTS), or the worker is stopping; `Retry-After` says when to
+    come back.
+
+    `retry_after` is in whole seconds.
+    """
 
     status = 503
     code = "overloaded"
@@ -127,5 +141,7 @@ class OverloadedError(RequestError):
 
 
 class DeadlineError(RequestError):
+    """There was no answer within DEADLINE_SECONDS."""
+
     status = 504
     code = "deadline"

@@ -6,8 +6,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from service.batcher import Batcher, Probabilities
 from service.bundle import Bundle, Encoding
@@ -20,15 +22,32 @@ _KNOWN_DIGITS = 3
 
 
 class Prediction(msgspec.Struct, frozen=True):
-    """The answer to one text, as `/predict` sends it."""
+    """The answer to one text."""
 
-    label: str
-    score: float  # the probability of the label, 0 to 1, calibrated on validation texts
-    scores: dict[str, float]  # of every label; they add up to 1, but for rounding
-    model: str
-    tokens: int  # how many were read; 0 for a blank text, which tells nothing
-    truncated: bool  # whether the text went on behind the last token that was read
-    known: float  # share of the characters read that the vocabulary has, 0 to 1; 0 tells nothing
+    label: Annotated[str, Meta(description="The most probable label.")]
+    score: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Its probability, calibrated on validation texts."),
+    ]
+    scores: Annotated[
+        dict[str, Annotated[float, Meta(ge=0, le=1)]],
+        Meta(description="The probability of every label; they add up to 1, but for rounding."),
+    ]
+    model: Annotated[str, Meta(description="The bundle that read it.")]
+    tokens: Annotated[
+        int, Meta(ge=0, description="How many were read; 0 for a blank text, which tells nothing.")
+    ]
+    truncated: Annotated[
+        bool, Meta(description="Whether the text went on behind the last token that was read.")
+    ]
+    known: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of the characters read that the vocabulary has; 0 tells nothing.",
+        ),
+    ]
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated
 
 import msgspec
 from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
+from msgspec import UNSET, Meta, UnsetType
 from werkzeug.exceptions import HTTPException
 
 from service.errors import InvalidFieldError, RequestError
@@ -22,6 +23,37 @@ log = logging.getLogger(__name__)
 
 # What is read and thrown away of a body that nobody wants. Over that the connection is closed.
 _UNREAD_BYTES = 64 << 20
+
+
+class FieldError(msgspec.Struct):
+    """What is wrong with one field of a request."""
+
+    pointer: Annotated[str, Meta(description="JSON pointer (RFC 6901); `` is the whole body.")]
+    detail: Annotated[str, Meta(description="What was expected, and what was sent.")]
+
+
+class Problem(msgspec.Struct, kw_only=True):
+    """Any error, as RFC 9457 has it."""
+
+    type: Annotated[str, Meta(description="`about:blank`: there is no more than the status says.")]
+    title: Annotated[str, Meta(description="The status in words.")]
+    status: Annotated[int, Meta(description="The status of the answer, once more.")]
+    code: Annotated[str, Meta(description="Which error it is, for programs.")]
+    detail: Annotated[str, Meta(description="What happened and what to do, for people.")]
+    errors: (
+        Annotated[list[FieldError], Meta(description="The fields that are wrong.")] | UnsetType
+    ) = UNSET
+
+
+def problem(status: int, code: str, detail: str, pointer: str | None = None) -> Problem:
+    return Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        errors=UNSET if pointer is None else [FieldError(pointer, detail)],
+    )
 
 
 def register(app: Flask) -> None:
@@ -81,13 +113,5 @@ def _shortened(detail: str) -> str:
 def _problem(status: int, code: str, detail: str, pointer: str | None = None) -> Response:
     _read_to_the_end()
     detail = _shortened(detail)
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-    }
-    if pointer is not None:
-        document["errors"] = [{"pointer": pointer, "detail": detail}]
+    document = problem(status, code, detail, pointer)
     return Response(msgspec.json.encode(document), status, content_type="application/problem+json")

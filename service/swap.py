@@ -23,6 +23,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from service.batcher import warm
 from service.bundle import Bundle
@@ -41,9 +44,9 @@ _SETTLED_SECONDS = 1.0
 class Problem:
     """Why a file is not what is served, as `GET /models` shows it."""
 
-    file: str
-    detail: str
-    since: str  # ISO 8601, UTC
+    file: Annotated[str, Meta(description="Its name in the folder.")]
+    detail: Annotated[str, Meta(description="What is wrong with it, and what to do.")]
+    since: Annotated[str, Meta(description="ISO 8601, UTC.")]
 
 
 class Swapper:

@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from flask import Response, request
+from msgspec import Meta
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.errors import BodyTooLargeError, InvalidFieldError, MediaTypeError, NotJSONError
 from service.settings import Settings
 
 T = TypeVar("T")
+
+# What `/openapi.json` says of them; `check_text`, `check_texts` and the registry hold the limits.
+Text = Annotated[
+    str,
+    Meta(
+        description="A review, or any text.",
+        examples=["This is not good at all."],
+        extra_json_schema={"maxLength": "MAX_CHARACTERS"},
+    ),
+]
+Texts = Annotated[
+    list[Text],
+    Meta(
+        description="Texts in any languages.",
+        extra_json_schema={"maxItems": "MAX_TEXTS"},
+    ),
+]
+ModelName = Annotated[
+    str,
+    Meta(description="The name of a bundle that is served.", extra_json_schema={"enum": "MODELS"}),
+]
 
 _encode = msgspec.json.Encoder().encode
 

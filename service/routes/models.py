@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from flask import Blueprint, Response, abort
+from msgspec import Meta, Struct
 
-from service.bundle import Bundle
+from service.bundle import Bundle, Metadata
 from service.registry import Registry, Shelf
 from service.routes.body import json_response
-from service.swap import Swapper
+from service.swap import Problem, Swapper
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedModel(Metadata):
+    """A bundle's metadata, and how it is served."""
+
+    default: Annotated[bool, Meta(description="Reads texts in a language that no bundle has.")]
+    device: Annotated[str, Meta(description="Where its network runs: `cpu`, `cuda:0`.")]
+
+
+class ModelsResponse(Struct):
+    """All bundles that are served."""
+
+    models: Annotated[list[ServedModel], Meta(description="By name.")]
+    problems: Annotated[
+        list[Problem], Meta(description="Files of the folder that are not what is served.")
+    ]
 
 
 def blueprint(registry: Registry, swapper: Swapper) -> Blueprint:
@@ -19,8 +37,8 @@ def blueprint(registry: Registry, swapper: Swapper) -> Blueprint:
     @routes.get("/models")
     def models() -> Response:
         now = registry.now
-        served = [_described(bundle, now) for bundle in now]
-        return json_response({"models": served, "problems": swapper.problems})
+        served = [_served(bundle, now) for bundle in now]
+        return json_response(ModelsResponse(served, swapper.problems))
 
     @routes.get("/models/<name>")
     def model(name: str) -> Response:
@@ -28,14 +46,12 @@ def blueprint(registry: Registry, swapper: Swapper) -> Blueprint:
         bundle = now.find(name)
         if bundle is None:
             abort(404)
-        return json_response(_described(bundle, now))
+        return json_response(_served(bundle, now))
 
     return routes
 
 
-def _described(bundle: Bundle, shelf: Shelf) -> dict[str, Any]:
-    return {
-        **asdict(bundle.metadata),
-        "default": bundle is shelf.default,
-        "device": str(bundle.device),
-    }
+def _served(bundle: Bundle, shelf: Shelf) -> ServedModel:
+    return ServedModel(
+        **vars(bundle.metadata), default=bundle is shelf.default, device=str(bundle.device)
+    )

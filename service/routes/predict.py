@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from flask import Blueprint, Response
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from service.errors import InvalidFieldError
 from service.predictor import Prediction, Predictor
 from service.routes import huggingface
-from service.routes.body import check_text, check_texts, decoded, json_body, json_response
+from service.routes.body import (
+    ModelName,
+    Text,
+    Texts,
+    check_text,
+    check_texts,
+    decoded,
+    json_body,
+    json_response,
+)
 from service.settings import Settings
 
 
 class PredictRequest(huggingface.InputsRequest):
     """One of `text`, `texts` and `inputs`; `model` names the bundle."""
 
-    text: str | UnsetType = UNSET
-    texts: list[str] | UnsetType = UNSET
+    text: Text | UnsetType = UNSET
+    texts: Texts | UnsetType = UNSET
+    model: Annotated[
+        ModelName | None, Meta(description="The bundle to ask, instead of one by language.")
+    ] = None
 
 
 class PredictResponse(msgspec.Struct):
-    predictions: list[Prediction]
+    """The answer to several texts."""
+
+    predictions: Annotated[list[Prediction], Meta(description="One per text, in order.")]
 
 
 Answer = Prediction | PredictResponse | huggingface.Classes | list[huggingface.Classes]

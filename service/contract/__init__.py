@@ -1,0 +1,1 @@
+"""The contract over HTTP: what is described, the OpenAPI document of it, and its reader."""

@@ -1,0 +1,100 @@
+"""The contract, held against a real server on the bundles that ship: schemathesis sends what the
+document allows and what it does not, and looks at every answer."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import test_gunicorn
+
+pytestmark = [
+    *test_gunicorn.pytestmark,
+    pytest.mark.skipif(
+        importlib.util.find_spec("schemathesis") is None, reason="schemathesis is not installed"
+    ),
+]
+
+CONFIG = Path(__file__).parent / "schemathesis.toml"
+RUN_SECONDS = 900  # about 60 on an idle machine
+
+# Small limits, which the document names, so that what is just within and just over them is sent.
+SETTINGS = {
+    "MODELS_DIR": test_gunicorn.ROOT / "models",
+    "THREADS": 16,
+    "MAX_TEXTS": 12,
+    "MAX_CHARACTERS": 120,
+    "DEADLINE_SECONDS": 60,
+}
+
+serving = test_gunicorn.serving  # the fixture
+
+
+def get(service, path):
+    with service.connection() as connection:
+        status, _, body = test_gunicorn.ask(connection, "GET", path)
+    assert status == 200
+    return body
+
+
+def schemathesis(source, service, folder, *options):
+    """Its exit status and what it says."""
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
+    address = f"http://127.0.0.1:{service.port}"
+    done = subprocess.run(
+        [*command, source or f"{address}/openapi.json", "--url", address, "--no-color", *options],
+        cwd=folder,
+        env=test_gunicorn.environment(service.port, folder) | {"NO_PROXY": "127.0.0.1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=RUN_SECONDS,
+    )
+    return done.returncode, done.stdout
+
+
+def test_the_service_does_what_its_document_says(serving, tmp_path):
+    with serving(**SETTINGS) as service:
+        status, said = schemathesis(None, service, tmp_path, "--checks", "all")
+        print(said)
+        assert status == 0, said
+        assert "No issues found" in said
+        assert service.stop() == 0
+        assert "Traceback" not in service.log.read_text()
+
+
+def test_a_document_that_lies_is_found_out(serving, tmp_path):
+    with serving(**SETTINGS) as service:
+        document = json.loads(get(service, "/openapi.json"))
+        document["components"]["schemas"]["Prediction"]["properties"]["tokens"]["type"] = "string"
+        lie = tmp_path / "lie.json"
+        lie.write_text(json.dumps(document))
+        status, said = schemathesis(
+            str(lie), service, tmp_path, "--phases", "examples", "--include-path", "/predict"
+        )
+        assert status == 1, said
+        assert "Response violates schema" in said
+
+
+def test_the_examples_are_what_the_bundles_that_ship_answer(serving):
+    with serving(**SETTINGS) as service, service.connection() as connection:
+        document = json.loads(get(service, "/openapi.json"))
+        operation = document["paths"]["/predict"]["post"]
+        answers = operation["responses"]["200"]["content"]["application/json"]["examples"]
+        for key, request in operation["requestBody"]["content"]["application/json"][
+            "examples"
+        ].items():
+            status, _, body = test_gunicorn.post(connection, request["value"])
+            assert status == 200
+            found, shown = (
+                answer.get("predictions", [answer])
+                for answer in (json.loads(body), answers[key]["value"])
+            )
+            for one, other in zip(found, shown, strict=True):
+                assert (one["label"], one["model"]) == (other["label"], other["model"])
+                # A bundle that is trained again answers a little otherwise.
+                assert one["score"] == pytest.approx(other["score"], abs=0.1)

@@ -1,0 +1,413 @@
+"""`/openapi.json` and `/docs`: the contract is complete, and it is what the service does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from service import __version__
+from service.app import create_app
+from service.batcher import Batcher
+from service.contract import reader
+from service.contract.description import Refusal
+from service.contract.document import all_errors, openapi
+from service.contract.operations import OPERATIONS, REFUSALS
+from service.errors import DeadlineError, OverloadedError, RequestError
+from service.registry import Registry
+from service.routes import contract
+from service.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = Settings(device="cpu", deadline_seconds=60, max_texts=3, max_characters=40)
+
+
+@pytest.fixture(scope="module")
+def registry(models_dir):
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
+
+
+@pytest.fixture(scope="module")
+def batcher():
+    batcher = Batcher()
+    batcher.start()
+    yield batcher
+    batcher.stop()
+
+
+@pytest.fixture
+def app(registry, batcher):
+    return create_app(SETTINGS, registry=registry, batcher=batcher)
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def document(client):
+    response = client.get("/openapi.json")
+    assert response.headers["Content-Type"] == "application/json"
+    return json.loads(response.get_data())
+
+
+class FailingBatcher:
+    alive = True
+
+    def __init__(self, error):
+        self._error = error
+
+    def submit(self, bundle, sequences, deadline):
+        raise self._error
+
+
+def routes_of(app):
+    """Every method and path that the application has, but for those that Flask adds."""
+    return {
+        (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+
+def described(document):
+    return {(method, path) for path, methods in document["paths"].items() for method in methods}
+
+
+def shown(document, method, path):
+    return document["paths"][path][method]
+
+
+def errors_of(document, schema, value):
+    """What a JSON Schema of the document has against a value."""
+    root = {"components": document["components"], "allOf": [schema]}
+    return [error.message for error in Draft202012Validator(root).iter_errors(value)]
+
+
+def response_of(document, operation, status):
+    found = operation["responses"][str(status)]
+    if "$ref" in found:
+        found = document["components"]["responses"][found["$ref"].rpartition("/")[2]]
+    return found
+
+
+def assert_conforms(document, operation, response):
+    """Status, media type, headers and body are as the operation says."""
+    described = response_of(document, operation, response.status_code)
+    content = described["content"][response.mimetype]
+    body = response.get_data(as_text=True)
+    value = json.loads(body) if response.mimetype.endswith("json") else body
+    assert errors_of(document, content["schema"], value) == []
+    for name in described["headers"]:
+        if document["components"]["headers"][name].get("required"):
+            assert name in response.headers
+
+
+# --- It is complete ---------------------------------------------------------------------------
+
+
+def test_the_document_is_openapi_3_1(document):
+    assert document["openapi"] == "3.1.0"
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_every_route_is_described_and_every_described_one_is_there(app, document):
+    assert described(document) == routes_of(app)
+
+
+def test_a_route_that_nobody_described_would_be_seen(app):
+    app.add_url_rule("/new/<int:number>", view_func=lambda number: "", methods=["PUT"])
+    document = json.loads(app.test_client().get("/openapi.json").get_data())
+    assert routes_of(app) - described(document) == {("put", "/new/{number}")}
+
+
+def test_every_field_has_a_description(document):
+    bare = [
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, part in schema["properties"].items()
+        if not part.get("description")
+    ]
+    assert bare == []
+
+
+def test_every_operation_has_an_example_and_a_name_of_its_own():
+    assert [operation.name for operation in OPERATIONS if not operation.examples] == []
+    assert len({operation.name for operation in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_every_error_is_in_the_document_with_its_status(document):
+    for error in (*RequestError.__subclasses__(), *REFUSALS):
+        refusal = Refusal.of(error)
+        assert refusal.when
+        response = document["components"]["responses"][f"Problem{refusal.status}"]
+        assert f"`{refusal.code}`: " in response["description"]
+        assert refusal.code in response["content"]["application/problem+json"]["examples"]
+    codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    assert codes == sorted(error.code for error in all_errors())
+
+
+def test_an_error_says_when_it_comes_by_its_first_paragraph():
+    assert Refusal.of(OverloadedError).when.endswith("says when to come back.")
+    assert Refusal.of(REFUSALS[0]) is REFUSALS[0]
+
+
+def test_the_version_is_that_of_the_project_and_of_the_image(document):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert document["info"]["version"] == __version__ == project["version"]
+    assert f'image.version="{__version__}"' in (ROOT / "Dockerfile").read_text()
+
+
+# --- It says what the service does ------------------------------------------------------------
+
+
+def test_limits_are_those_of_the_settings(document):
+    fields = document["components"]["schemas"]["PredictRequest"]["properties"]
+    assert fields["text"]["maxLength"] == 40
+    assert fields["texts"]["maxItems"] == 3
+    assert fields["texts"]["items"]["maxLength"] == 40
+    body = shown(document, "post", "/predict")["requestBody"]
+    assert body["description"] == "At most MAX_BODY_BYTES (4,194,304) bytes."
+    late = document["components"]["responses"]["Problem504"]
+    assert "DEADLINE_SECONDS (60)" in late["description"]
+
+
+def test_models_are_those_that_are_served(document):
+    name = shown(document, "get", "/models/{name}")["parameters"][0]
+    assert name["schema"]["enum"] == ["reviews-en", "reviews-ko"]
+
+
+@dataclass
+class Named:
+    """As much of a bundle as the contract looks at."""
+
+    name: str
+
+    @property
+    def metadata(self):
+        return self
+
+
+def test_the_document_follows_the_bundles_that_are_served(app):
+    served = [Named("one")]
+    blueprint = contract.blueprint(served, SETTINGS)
+    app.register_blueprint(blueprint, name="moving", url_prefix="/moving")
+    client = app.test_client()
+
+    def names():
+        document = json.loads(client.get("/moving/openapi.json").get_data())
+        return shown(document, "get", "/models/{name}")["parameters"][0]["schema"]["enum"]
+
+    assert names() == ["one"]
+    served.append(Named("two"))
+    assert names() == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"text": "good"}, id="a text"),
+        pytest.param({"texts": ["good", "좋다"]}, id="texts"),
+        pytest.param({"texts": []}, id="no texts"),
+        pytest.param({"text": "good", "model": None}, id="no model"),
+        pytest.param({"text": "good", "model": "reviews-ko"}, id="a model"),
+        pytest.param({"text": "👍" * 40}, id="just the most characters"),
+        pytest.param({"texts": ["", "", ""]}, id="just the most texts"),
+        pytest.param({}, id="no field"),
+        pytest.param({"model": "reviews-en"}, id="only a model"),
+        pytest.param({"text": "good", "texts": []}, id="both fields"),
+        pytest.param({"text": "good", "model": "none"}, id="an unknown model"),
+        pytest.param({"text": "good", "lang": "en"}, id="an unknown field"),
+        pytest.param({"text": None}, id="text null"),
+        pytest.param({"texts": ["good", 5]}, id="a number among the texts"),
+        pytest.param({"texts": [""] * 4}, id="a text too many"),
+        pytest.param({"text": "x" * 41}, id="a character too many"),
+        pytest.param({"texts": ["x" * 41]}, id="a character too many in a list"),
+        pytest.param([], id="a list"),
+        pytest.param(None, id="null"),
+    ],
+)
+def test_what_the_document_allows_is_answered_and_nothing_else(client, document, body):
+    operation = shown(document, "post", "/predict")
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    response = client.post("/predict", json=body)
+    assert (errors_of(document, schema, body) == []) == (response.status_code == 200)
+    assert_conforms(document, operation, response)
+
+
+EXAMPLES = [
+    pytest.param(operation, example, id=f"{operation.name} {example.key}")
+    for operation in OPERATIONS
+    for example in operation.examples
+]
+
+
+@pytest.mark.parametrize(("operation", "example"), EXAMPLES)
+def test_an_example_is_answered_as_the_document_says(registry, batcher, operation, example):
+    settings = replace(SETTINGS, max_characters=1_000)
+    client = create_app(settings, registry=registry, batcher=batcher).test_client()
+    document = json.loads(client.get("/openapi.json").get_data())
+    path = operation.path.format(**(example.path or {}))
+    response = client.open(path, method=operation.method, json=example.request)
+    assert response.status_code == 200
+    assert_conforms(document, shown(document, operation.method, operation.path), response)
+
+
+@pytest.mark.parametrize(("operation", "example"), EXAMPLES)
+def test_an_examples_answer_is_one_by_the_schema(document, operation, example):
+    answer = response_of(document, shown(document, operation.method, operation.path), 200)
+    (content,) = answer["content"].values()
+    value = content["examples"][example.key]["value"]
+    assert errors_of(document, content["schema"], value) == []
+
+
+def test_an_examples_problem_is_one_by_the_schema(document):
+    for response in document["components"]["responses"].values():
+        content = response["content"]["application/problem+json"]
+        for example in content["examples"].values():
+            assert errors_of(document, content["schema"], example["value"]) == []
+
+
+def test_the_example_of_a_wrong_field_is_what_the_service_says(client, document):
+    example = document["components"]["responses"]["Problem422"]["content"]
+    example = example["application/problem+json"]["examples"]["invalid-field"]["value"]
+    response = client.post("/predict", json={"texts": ["good", 5]})
+    assert json.loads(response.get_data()) == example
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        pytest.param(b"{", "application/json", 400, id="not JSON"),
+        pytest.param(b"x" * (5 << 20), "application/json", 413, id="too large"),
+        pytest.param(b"good", "text/plain", 415, id="no JSON by its type"),
+    ],
+)
+def test_a_refusal_is_as_the_document_says(client, document, body, content_type, status):
+    response = client.post("/predict", data=body, content_type=content_type)
+    assert response.status_code == status
+    assert_conforms(document, shown(document, "post", "/predict"), response)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(OverloadedError("later"), 503, id="overloaded"),
+        pytest.param(DeadlineError("too late"), 504, id="late"),
+        pytest.param(RuntimeError("a bug"), 500, id="a bug"),
+    ],
+)
+def test_a_failure_is_as_the_document_says(registry, document, error, status):
+    client = create_app(SETTINGS, registry=registry, batcher=FailingBatcher(error)).test_client()
+    response = client.post("/predict", json={"text": "good"})
+    assert response.status_code == status
+    assert_conforms(document, shown(document, "post", "/predict"), response)
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("get", "/no", 404), ("put", "/docs", 405)])
+def test_what_flask_refuses_is_as_the_document_says(client, document, method, path, status):
+    response = client.open(path, method=method)
+    assert response.status_code == status
+    refused = {"responses": {str(status): document["components"]["responses"][f"Problem{status}"]}}
+    assert_conforms(document, refused, response)
+
+
+def test_an_answer_that_is_not_as_the_document_says_would_be_seen(client, document):
+    operation = shown(document, "get", "/models/{name}")
+    response = client.get("/models/reviews-en")
+    response.set_data(response.get_data().replace(b'"labels":', b'"lables":'))
+    with pytest.raises(AssertionError, match="'labels' is a required property"):
+        assert_conforms(document, operation, response)
+
+
+# --- The reader -------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """Elements, attributes, and what stands in `<style>`."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.style, self._in_style = [], "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._in_style = tag == "style"
+
+    def handle_data(self, data):
+        self.style += data if self._in_style else ""
+
+    def handle_endtag(self, tag):
+        self._in_style = False
+
+    def all(self, name):
+        return [attributes[name] for _, attributes in self.elements if name in attributes]
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing(client):
+    response = client.get("/docs")
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    page = Page(response.get_data(as_text=True))
+    assert {"script", "link", "img", "iframe", "object"} & {
+        tag for tag, _ in page.elements
+    } == set()
+    assert [name for _, found in page.elements for name in found if name.startswith("on")] == []
+    assert page.all("src") == page.all("style") == []
+    assert {href for href in page.all("href") if not href.startswith("#")} == {"openapi.json"}
+
+
+def test_the_pages_policy_allows_its_own_style_and_nothing_else(client):
+    response = client.get("/docs")
+    page = Page(response.get_data(as_text=True))
+    digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
+    policy = response.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", f"style-src 'sha256-{digest}'"} <= set(policy)
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+    assert "@import" not in page.style
+    assert "url(" not in page.style
+
+
+def test_the_page_shows_every_operation_error_field_and_limit(client, document):
+    text = client.get("/docs").get_data(as_text=True)
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            assert f"<code>{path}</code> {operation['summary']}" in text
+    for error in all_errors():
+        assert f"<code>{error.code}</code>" in text
+    for schema in document["components"]["schemas"].values():
+        for field in schema["properties"]:
+            assert f'<th scope="row"><code>{field}</code></th>' in text
+    assert "string (at most 40 characters)" in text
+    assert "number (at least 0, at most 1)" in text
+
+
+def test_every_link_of_the_page_leads_somewhere(client):
+    page = Page(client.get("/docs").get_data(as_text=True))
+    ids = page.all("id")
+    assert len(ids) == len(set(ids))
+    assert {href[1:] for href in page.all("href") if href.startswith("#")} <= set(ids)
+    assert set(page.all("aria-labelledby")) <= set(ids)
+
+
+def test_the_page_shows_commands_for_the_address_it_was_asked_at(client):
+    text = client.get("/docs", base_url="http://reviews.example:81").get_data(as_text=True)
+    assert "curl -s http://reviews.example:81/predict -H" in text
+    assert "curl -s http://reviews.example:81/models/reviews-en" in text
+
+
+def test_what_stands_in_the_document_is_text_on_the_page():
+    document = openapi(OPERATIONS, SETTINGS, ["<script>alert(1)</script>"])
+    text = reader.page(document, "http://x/'><script>")
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
