@@ -19,7 +19,7 @@ from service import __version__
 from service.app import create_app
 from service.batcher import Batcher
 from service.contract import reader
-from service.contract.description import Refusal
+from service.contract.description import Answer, Refusal
 from service.contract.document import all_errors, openapi
 from service.contract.operations import OPERATIONS, REFUSALS
 from service.errors import DeadlineError, OverloadedError, RequestError
@@ -269,6 +269,15 @@ def test_an_examples_answer_is_one_by_the_schema(document, operation, example):
     (content,) = answer["content"].values()
     value = content["examples"][example.key]["value"]
     assert errors_of(document, content["schema"], value) == []
+
+
+def test_a_route_may_answer_without_a_body():
+    livez = next(operation for operation in OPERATIONS if operation.name == "livez")
+    bare = replace(livez, answer=Answer("It is there.", types=()))
+    document = openapi([bare], SETTINGS, ["reviews-en"])
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+    assert "content" not in shown(document, bare.method, bare.path)["responses"]["200"]
+    assert "It is there." in reader.page(document, "http://x")
 
 
 def test_an_examples_problem_is_one_by_the_schema(document):

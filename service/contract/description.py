@@ -54,7 +54,7 @@ class Answer:
     """A 200.
 
     Args:
-        types: of which it is one; anything that msgspec can make a JSON Schema of.
+        types: of which it is one; anything that msgspec can make a JSON Schema of. None: no body.
         headers: the names of those that only some routes send (`document.HEADERS`).
     """
 

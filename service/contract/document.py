@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from service import __version__
-from service.contract.description import JSON, Answer, Body, Operation, Refusal
+from service.contract.description import JSON, Body, Operation, Refusal
 from service.contract.operations import INTERNAL, REFUSALS
 from service.errors import InvalidFieldError, RequestError
 from service.problems import Problem, problem
@@ -199,18 +199,20 @@ def _body(body: Body, operation: Operation, schemas: Schemas) -> dict[str, Any]:
 
 
 def _answer(operation: Operation, schemas: Schemas) -> dict[str, Any]:
-    answer: Answer = operation.answer
-    found = [schemas[type_] for type_ in answer.types]
-    examples = {
-        example.key: {"summary": example.summary, "value": example.answer}
-        for example in operation.examples
-    }
-    schema = found[0] if len(found) == 1 else {"oneOf": found}
-    return {
+    answer = operation.answer
+    shown: dict[str, Any] = {
         "description": answer.description,
         "headers": _headers((*_ON_EVERY_ANSWER, *answer.headers)),
-        "content": {answer.media_type: {"schema": schema, "examples": examples}},
     }
+    if answer.types:
+        found = [schemas[type_] for type_ in answer.types]
+        schema = found[0] if len(found) == 1 else {"oneOf": found}
+        examples = {
+            example.key: {"summary": example.summary, "value": example.answer}
+            for example in operation.examples
+        }
+        shown["content"] = {answer.media_type: {"schema": schema, "examples": examples}}
+    return shown
 
 
 def _problems() -> dict[str, Any]:
