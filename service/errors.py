@@ -4,6 +4,8 @@
     ├── StartError                 the service cannot start; one line says why, then it stops
     │   ├── SettingsError          an environment variable has a value it cannot have
     │   └── BundleError            a bundle is missing, damaged, foreign or of another version
+    ├── CommandError               a command cannot be carried out; it ends with status 1
+    │   └── UsageError             a command was given what does not fit; status 2
     └── RequestError               a request cannot be answered
         ├── NotJSONError           400  the body is no JSON
         ├── BodyTooLargeError      413  the body is over MAX_BODY_BYTES
@@ -35,6 +37,18 @@ class SettingsError(StartError):
 
 class BundleError(StartError):
     """A bundle cannot be used: it is missing, damaged, foreign or of another version."""
+
+
+class CommandError(ManytoneError):
+    """A command of `python -m service` cannot be carried out; `status` is its exit status."""
+
+    status = 1
+
+
+class UsageError(CommandError):
+    """A command was given options, names or files that do not go together."""
+
+    status = 2
 
 
 class RequestError(ManytoneError):

@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Protocol
 
 import msgspec
 
-from service.batcher import Batcher, Probabilities
+from service.batcher import Probabilities
 from service.bundle import Bundle, Encoding
 from service.errors import DeadlineError
 from service.registry import Registry
@@ -31,6 +32,14 @@ class Prediction(msgspec.Struct, frozen=True):
     known: float  # share of the characters read that the vocabulary has, 0 to 1; 0 tells nothing
 
 
+class Network(Protocol):
+    """Who runs the network: the batcher, or whoever has no requests to bring together."""
+
+    def submit(
+        self, bundle: Bundle, sequences: Sequence[list[int]], deadline: float
+    ) -> Future[Probabilities]: ...
+
+
 class Predictor:
     """Chooses a bundle for each text, lets the batcher run it, and puts the answers in order.
 
@@ -38,7 +47,7 @@ class Predictor:
         deadline_seconds: after which an answer is of no use any more.
     """
 
-    def __init__(self, registry: Registry, batcher: Batcher, *, deadline_seconds: float) -> None:
+    def __init__(self, registry: Registry, batcher: Network, *, deadline_seconds: float) -> None:
         self._registry = registry
         self._batcher = batcher
         self._deadline_seconds = deadline_seconds
