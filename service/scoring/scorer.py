@@ -17,9 +17,10 @@ from service.scoring import arrow, rows
 from service.scoring.chunks import Chunk, Plan, Readers, Scored
 from service.scoring.encode import encoded, rejections
 
-# Of a forward pass. A CPU gains nothing from more; a GPU takes as long for many as for few.
-_CPU_TEXTS, _CPU_TOKENS = 128, 16_384
-_GPU_TEXTS, _GPU_TOKENS = 2_048, 262_144
+# Texts and tokens of a forward pass, at most. A CPU gains nothing from more; a GPU takes about as
+# long for many as for few.
+CPU_BATCH = (128, 16_384)
+GPU_BATCH = (2_048, 262_144)
 
 # A forward pass may be padded to this many times its real tokens; beyond, two passes cost less.
 _MOST_PADDING = 1.25
@@ -81,9 +82,7 @@ class AtOnce:
         """The probabilities, (N, K); there is no deadline to keep."""
         answers = np.empty((len(sequences), len(bundle.metadata.labels)), dtype=np.float32)
         lengths = [len(sequence) for sequence in sequences]
-        most = (
-            (_GPU_TEXTS, _GPU_TOKENS) if bundle.device.type == "cuda" else (_CPU_TEXTS, _CPU_TOKENS)
-        )
+        most = GPU_BATCH if bundle.device.type == "cuda" else CPU_BATCH
         for batch in of_like_length(lengths, *most):
             answers[batch] = bundle.probabilities([sequences[place] for place in batch])
         future: Future[Probabilities] = Future()
