@@ -1,5 +1,5 @@
 """`python -m benchmarks.engine`: the network of each bundle against a transformer encoder of
-DistilBERT's shape, on one thread.
+DistilBERT's shape, and an explanation against an answer, on one thread.
 
 The networks alone, ids in and probabilities out: both sides would spend the same on a tokenizer.
 Everyone reads the same number of texts of the same length, so nobody pads. The transformer's
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from benchmarks.machine import described
 from service.archive import find_bundles
+from service.batcher import Batcher
 from service.bundle import Bundle, BundleError, load_bundle, write_atomically
 
 # One reader: ids (T, N) int64 and lengths (N,) int64, as a bundle takes them -> (N, K).
@@ -133,6 +134,37 @@ def measure(
     return {name: _timing(own, times[TRANSFORMER]) for name, own in times.items()}
 
 
+def explanation_cost(
+    bundle: Bundle, *, tokens: int, vocabulary: int, rounds: int
+) -> tuple[float, float, float]:
+    """How many times as long as its answer a text's explanation takes: quartiles of the rounds.
+
+    Both go through the batcher, as a request's do.
+
+    Args:
+        tokens: of the text.
+        rounds: at least 2.
+    """
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(4, vocabulary, (tokens,), generator=generator).tolist()
+    batcher = Batcher()
+    batcher.start()
+
+    def answer(*_: Tensor) -> Tensor:
+        return torch.from_numpy(batcher.submit(bundle, [ids], time.monotonic() + 60).result())
+
+    def explain(*_: Tensor) -> Tensor:
+        return torch.from_numpy(batcher.submit_reading(bundle, ids, time.monotonic() + 60).result())
+
+    nothing = torch.empty(0)
+    ratios = [
+        _milliseconds(explain, nothing, nothing) / _milliseconds(answer, nothing, nothing)
+        for _ in range(rounds)
+    ]
+    batcher.stop()
+    return _quartiles(ratios)
+
+
 def _milliseconds(engine: Engine, ids: Tensor, lengths: Tensor, *, enough: float = 0.05) -> float:
     """Of one pass: the mean over as many as fit into `enough` seconds, at least one.
 
@@ -200,6 +232,12 @@ def _compare(bundles: Sequence[Bundle], shape: EncoderShape, rounds: int, output
         timings = measure(readers, case, vocabulary=vocabulary, rounds=rounds)
         print(report(case, timings), flush=True)
         found[case.name] = {name: asdict(timing) for name, timing in timings.items()}
+    for bundle in bundles:
+        cost = explanation_cost(bundle, tokens=256, vocabulary=vocabulary, rounds=rounds)
+        low, median, high = cost
+        name = bundle.metadata.name
+        print(f"explaining 256 tokens, {name}: {median:.1f} ({low:.1f}-{high:.1f}) answers' time")
+        found[f"explaining 256 tokens, {name}"] = {"times_an_answer": cost}
     content = {"machine": described(), "transformer": asdict(shape), "rounds": rounds, **found}
     write_atomically(output, (json.dumps(content, indent=1) + "\n").encode())
     print(f"wrote {output}", flush=True)
@@ -209,7 +247,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.engine",
         description="The time of one pass of each bundle's network, on one thread, against a "
-        "transformer encoder of DistilBERT's shape.",
+        "transformer encoder of DistilBERT's shape; and of an explanation against an answer.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")

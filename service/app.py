@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from flask import Flask
 
-from service import problems
+from service import access, problems
 from service.batcher import Batcher
 from service.predictor import Predictor
 from service.registry import Registry
-from service.routes import health, models, predict
+from service.routes import explain, health, models, predict
 from service.settings import Settings
 
 
@@ -46,7 +46,9 @@ def create_app(
     # Set by gunicorn.conf.py to a function that tells whether the worker is stopping.
     app.extensions["draining"] = lambda: False
     problems.register(app)
+    access.register(app, settings)
     app.register_blueprint(predict.blueprint(predictor, settings))
+    app.register_blueprint(explain.blueprint(predictor, settings))
     app.register_blueprint(health.blueprint(batcher, lambda: app.extensions["draining"]()))
     app.register_blueprint(models.blueprint(registry))
     return app

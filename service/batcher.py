@@ -34,6 +34,10 @@ Probabilities = npt.NDArray[np.float32]  # (N, K)
 # A forward pass may be padded to this many times its real tokens; beyond, two passes cost less.
 _MOST_PADDING = 1.25
 
+# A piece of a reading is padded to this many tokens at most: what the network makes of them stays
+# in the processor's cache, and those who wait for the piece to end do not wait long.
+_PIECE_TOKENS = 4_096
+
 
 class _Job:
     """The texts of one request for one bundle, and the answers so far."""
@@ -47,6 +51,18 @@ class _Job:
         self.missing = len(sequences)
         # From the longest to the shortest, so that what a round takes of one job is of like length.
         self.waiting = sorted(range(len(sequences)), key=lambda n: len(sequences[n]))
+
+
+class _Reading:
+    """One text, and the answers so far after each of its tokens."""
+
+    def __init__(self, bundle: Bundle, ids: list[int], deadline: float) -> None:
+        self.bundle = bundle
+        self.ids = ids
+        self.deadline = deadline  # of time.monotonic()
+        self.future: Future[Probabilities] = Future()
+        self.answers = np.empty((len(ids), len(bundle.metadata.labels)), dtype=np.float32)
+        self.done = 0  # tokens
 
 
 class Batcher:
@@ -76,6 +92,7 @@ class Batcher:
         self._queue_texts = queue_texts
         self._queue_requests = queue_requests
         self._jobs: deque[_Job] = deque()
+        self._readings: deque[_Reading] = deque()
         self._waiting_texts = 0
         self._unanswered = 0  # requests
         self._changed = threading.Condition()
@@ -136,6 +153,35 @@ class Batcher:
             self._changed.notify()
         return job.future
 
+    def submit_reading(
+        self, bundle: Bundle, ids: list[int], deadline: float
+    ) -> Future[Probabilities]:
+        """Queue one text, to be answered after each of its T tokens.
+
+        It is read in pieces, with a round of other requests' texts before each.
+
+        Args:
+            ids: at least one.
+            deadline: of `time.monotonic()`.
+
+        Returns:
+            The probabilities, (T, K), to come; or a `DeadlineError`.
+
+        Raises:
+            OverloadedError: too much waits already.
+        """
+        reading = _Reading(bundle, ids, deadline)
+        with self._changed:
+            if not self.alive:
+                raise OverloadedError("The service is stopping.")
+            if self._unanswered >= self._queue_requests:
+                raise OverloadedError("More requests are waiting than can be answered in time.")
+            self._readings.append(reading)
+            self._unanswered += 1
+            reading.future.add_done_callback(self._answered)
+            self._changed.notify()
+        return reading.future
+
     def _run(self, warm_up: Sequence[Bundle]) -> None:
         try:
             for bundle in warm_up:
@@ -146,12 +192,17 @@ class Batcher:
         self._warm.set_result(None)
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._jobs or self._stopping)
-                if not self._jobs:
+                self._changed.wait_for(lambda: self._jobs or self._readings or self._stopping)
+                if not (self._jobs or self._readings):
                     return
                 taken = self._take()
+                reading = self._readings.popleft() if self._readings else None
             for batch in _of_like_length(taken, self._batch_tokens):
                 _read(batch)
+            if reading is not None:
+                _read_on(reading, min(self._batch_tokens, _PIECE_TOKENS))
+                if not reading.future.done():
+                    self._readings.append(reading)
 
     def _take(self) -> list[tuple[_Job, int]]:
         """The texts of the next round, all for one bundle; called with the lock held."""
@@ -231,7 +282,27 @@ def _read_apart(batch: list[tuple[_Job, int]], error: Exception) -> None:
     _fail(job, error)
 
 
-def _fail(job: _Job, error: Exception) -> None:
+def _read_on(reading: _Reading, most_tokens: int) -> None:
+    """The next piece of a text; its answers are kept, and a failure goes to who waits for them."""
+    if reading.deadline <= time.monotonic():
+        _fail(reading, DeadlineError("The answer was not ready in time; the text is long."))
+        return
+    begin, end = reading.done, reading.done + 1
+    # A piece of n answers is a batch of n texts of up to `end` tokens.
+    while end < len(reading.ids) and (end + 1 - begin) * (end + 1) <= most_tokens:
+        end += 1
+    try:
+        reading.answers[begin:end] = reading.bundle.running_probabilities(reading.ids, begin, end)
+    except Exception as error:  # this thread has to go on, and it is logged
+        log.error("the network failed within a text of %d tokens", len(reading.ids), exc_info=error)
+        _fail(reading, error)
+        return
+    reading.done = end
+    if end == len(reading.ids):
+        reading.future.set_result(reading.answers)
+
+
+def _fail(job: _Job | _Reading, error: Exception) -> None:
     if not job.future.done():
         job.future.set_exception(error)
 

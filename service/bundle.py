@@ -2,7 +2,8 @@
 
 A bundle is a TorchScript archive (a zip file) with three extra files:
 
-    the module        ids (T, N) int64, lengths (N,) int64 -> probabilities (N, K) float32
+    the module        ids (T, N) int64, lengths (N,) int64 -> probabilities (N, K) float32;
+                      with ids (T, 1), those of one text after each of N lengths
     tokenizer.model   the sentencepiece model
     metadata.json     what `Metadata` says
     golden.json       a few texts, their ids and their probabilities
@@ -119,6 +120,29 @@ class Bundle:
             answer = self.module(
                 torch.from_numpy(ids).t().to(self.device), torch.from_numpy(lengths).to(self.device)
             )
+        result: npt.NDArray[np.float32] = answer.cpu().numpy()
+        return result
+
+    def running_probabilities(
+        self, ids: Sequence[int], begin: int, end: int
+    ) -> npt.NDArray[np.float32]:
+        """One text as it is read: the network many-to-many.
+
+        Args:
+            ids: of the text.
+            begin: the first token of interest, 0 to T - 1.
+            end: the one behind the last.
+
+        Returns:
+            (end - begin, K) float32: what `probabilities` answers to the first `begin + 1` ids, to
+            the first `begin + 2`, and so on.
+        """
+        text = torch.tensor(ids[:end]).unsqueeze(1)  # (T, 1)
+        lengths = torch.arange(begin + 1, end + 1)
+        if self.metadata.format_version == 1:
+            text = text.expand(-1, len(lengths))  # (T, N)
+        with torch.inference_mode():
+            answer = self.module(text.to(self.device), lengths.to(self.device))
         result: npt.NDArray[np.float32] = answer.cpu().numpy()
         return result
 

@@ -3,14 +3,17 @@
     ManytoneError
     ├── StartError                 the service cannot start; one line says why, then it stops
     │   ├── SettingsError          an environment variable has a value it cannot have
-    │   └── BundleError            a bundle is missing, damaged, foreign or of another version
+    │   ├── BundleError            a bundle is missing, damaged, foreign or of another version
+    │   └── KeysError              an API key is missing, too short or twice there
     ├── CommandError               a command cannot be carried out; it ends with status 1
     │   └── UsageError             a command was given what does not fit; status 2
     └── RequestError               a request cannot be answered
         ├── NotJSONError           400  the body is no JSON
+        ├── UnauthorizedError      401  there are API keys, and the request has none of them
         ├── BodyTooLargeError      413  the body is over MAX_BODY_BYTES
         ├── MediaTypeError         415  the body does not claim to be JSON
         ├── InvalidFieldError      422  JSON, but a field is not what it must be
+        ├── RateLimitedError       429  the client asks more often than RATE_LIMIT
         ├── OverloadedError        503  the queue is full, or the worker is stopping
         └── DeadlineError          504  no answer within DEADLINE_SECONDS
 
@@ -18,6 +21,8 @@ Routes raise them; `service.problems` turns them into RFC 9457 documents in one 
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class ManytoneError(Exception):
@@ -39,6 +44,10 @@ class BundleError(StartError):
     """A bundle cannot be used: it is missing, damaged, foreign or of another version."""
 
 
+class KeysError(StartError):
+    """An API key is missing, too short or twice there. The message never quotes one."""
+
+
 class CommandError(ManytoneError):
     """A command of `python -m service` cannot be carried out; `status` is its exit status."""
 
@@ -57,10 +66,24 @@ class RequestError(ManytoneError):
     status = 500
     code = "internal"
 
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.headers = headers or {}  # of the answer
+
 
 class NotJSONError(RequestError):
     status = 400
     code = "not-json"
+
+
+class UnauthorizedError(RequestError):
+    """`challenge` says how to ask with a key (RFC 6750)."""
+
+    status = 401
+    code = "unauthorized"
+
+    def __init__(self, detail: str, challenge: str = "Bearer") -> None:
+        super().__init__(detail, {"WWW-Authenticate": challenge})
 
 
 class BodyTooLargeError(RequestError):
@@ -84,6 +107,16 @@ class InvalidFieldError(RequestError):
         self.pointer = pointer
 
 
+class RateLimitedError(RequestError):
+    """`retry_after` is in whole seconds."""
+
+    status = 429
+    code = "rate-limited"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after)})
+
+
 class OverloadedError(RequestError):
     """`retry_after` is in whole seconds."""
 
@@ -91,7 +124,7 @@ class OverloadedError(RequestError):
     code = "overloaded"
 
     def __init__(self, detail: str, retry_after: int = 1) -> None:
-        super().__init__(detail)
+        super().__init__(detail, {"Retry-After": str(retry_after)})
         self.retry_after = retry_after
 
 

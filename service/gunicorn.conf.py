@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from service.archive import find_bundles, read_file, read_parts
-from service.errors import BundleError, SettingsError
+from service.errors import SettingsError, StartError
+from service.keys import Keys
 from service.settings import Settings
 
 try:
@@ -39,16 +40,24 @@ accesslog = None  # a line per request costs more than the request's JSON
 
 def on_starting(server):
     """Say once, before there are workers, what would keep each of them from starting."""
-    refuse_bad_bundles()
+    refuse_bad_bundles_and_keys()
     refuse_taken_port()
+    if settings.rate_limit and settings.workers > 1 and not settings.rate_limit_storage:
+        server.log.warning(
+            "RATE_LIMIT: each of the %d workers counts for itself, so that a client with several "
+            "connections may get that many times as much; RATE_LIMIT_STORAGE counts for all",
+            settings.workers,
+        )
 
 
-def refuse_bad_bundles():
+def refuse_bad_bundles_and_keys():
     # Without torch, in a moment. Whether the network answers as it did is for the workers to see.
     try:
         for path in find_bundles(settings.models_dir):
             read_parts(read_file(path), path)
-    except BundleError as error:
+        if settings.api_keys or settings.api_keys_file:
+            Keys(settings.api_keys, settings.api_keys_file)
+    except StartError as error:
         sys.exit(f"manytone cannot start: {error}")
 
 

@@ -6,11 +6,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Protocol
 
 import msgspec
 
-from service.batcher import Probabilities
+from service.batcher import Batcher, Probabilities
 from service.bundle import Bundle, Encoding
 from service.errors import DeadlineError
 from service.registry import Registry
@@ -32,12 +31,24 @@ class Prediction(msgspec.Struct, frozen=True):
     known: float  # share of the characters read that the vocabulary has, 0 to 1; 0 tells nothing
 
 
-class Network(Protocol):
-    """Who runs the network: the batcher, or whoever has no requests to bring together."""
+class Step(msgspec.Struct, frozen=True):
+    """One token, and what the network thought after reading up to it."""
 
-    def submit(
-        self, bundle: Bundle, sequences: Sequence[list[int]], deadline: float
-    ) -> Future[Probabilities]: ...
+    text: str  # the characters `start` to `end` of the text as it was sent
+    start: int  # counted in Unicode code points
+    end: int
+    score: float  # the probability, so far, of the label that the whole text was given
+    added: float  # by how much this token moved it, -1 to 1; the first moves it from even
+    scores: dict[str, float]  # of every label, so far
+
+
+class Explanation(Prediction, frozen=True):
+    """The answer of `/predict`, and how the network came to it, token by token.
+
+    `reading` has as many entries as there are `tokens`; the last one's scores are the answer's.
+    """
+
+    reading: list[Step]
 
 
 class Predictor:
@@ -47,7 +58,7 @@ class Predictor:
         deadline_seconds: after which an answer is of no use any more.
     """
 
-    def __init__(self, registry: Registry, batcher: Network, *, deadline_seconds: float) -> None:
+    def __init__(self, registry: Registry, batcher: Batcher, *, deadline_seconds: float) -> None:
         self._registry = registry
         self._batcher = batcher
         self._deadline_seconds = deadline_seconds
@@ -74,6 +85,23 @@ class Predictor:
             answer or _no_evidence(bundle, encoding)
             for answer, (bundle, encoding) in zip(answers, read, strict=True)
         ]
+
+    def explain(self, text: str, model: str | None = None) -> Explanation:
+        """The network read as many-to-many.
+
+        Raises:
+            InvalidFieldError: there is no such bundle.
+            OverloadedError: too much waits already.
+            DeadlineError: the answer was not ready in time.
+        """
+        deadline = time.monotonic() + self._deadline_seconds
+        bundle = self._registry.get(model) if model is not None else self._registry.for_text(text)
+        encoding = bundle.encode(text)
+        if encoding.known == 0:
+            even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
+            return _explanation(bundle, text, encoding, [even] * len(encoding.ids))
+        future = self._batcher.submit_reading(bundle, encoding.ids, deadline)
+        return _explanation(bundle, text, encoding, _result(future, deadline).tolist())
 
     def _submitted(
         self, read: list[tuple[Bundle, Encoding]], deadline: float
@@ -111,6 +139,35 @@ def _prediction(bundle: Bundle, encoding: Encoding, row: list[float]) -> Predict
         truncated=encoding.truncated,
         known=round(encoding.known, _KNOWN_DIGITS),
     )
+
+
+def _explanation(
+    bundle: Bundle, text: str, encoding: Encoding, rows: list[list[float]]
+) -> Explanation:
+    """
+    Args:
+        rows: the probabilities after each token, (T, K).
+    """
+    labels = bundle.metadata.labels
+    answer = _prediction(bundle, encoding, rows[-1]) if rows else _no_evidence(bundle, encoding)
+    final = labels.index(answer.label)
+    before = round(1 / len(labels), _DIGITS)
+    reading = []
+    for token, row in zip(bundle.tokenizer.tokens(text), rows, strict=False):  # it may be cut
+        row = [round(probability, _DIGITS) for probability in row]
+        word = text[token.start : token.end].lstrip()  # the blank before a word is part of it
+        reading.append(
+            Step(
+                text=word,
+                start=token.end - len(word),
+                end=token.end,
+                score=row[final],
+                added=round(row[final] - before, _DIGITS),
+                scores=dict(zip(labels, row, strict=True)),
+            )
+        )
+        before = row[final]
+    return Explanation(**msgspec.structs.asdict(answer), reading=reading)
 
 
 def _no_evidence(bundle: Bundle, encoding: Encoding) -> Prediction:

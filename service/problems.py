@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
-from service.errors import InvalidFieldError, OverloadedError, RequestError
+from service.errors import InvalidFieldError, RequestError
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,7 @@ def register(app: Flask) -> None:
 def _request_error(error: RequestError) -> Response:
     pointer = error.pointer if isinstance(error, InvalidFieldError) else None
     response = _problem(error.status, error.code, str(error), pointer)
-    if isinstance(error, OverloadedError):
-        response.headers["Retry-After"] = str(error.retry_after)
+    response.headers.update(error.headers)
     return response
 
 

@@ -10,13 +10,25 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from service.errors import SettingsError
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: int  # one of _PERIODS
+
+    def __str__(self) -> str:
+        return f"{self.requests}/{next(p for p, s in _PERIODS.items() if s == self.seconds)}"
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,13 @@ class Settings:
     batch_tokens: int = 16_384  # of a forward pass, padding included
     queue_texts: int = 8_192  # waiting in a worker, over all requests
     deadline_seconds: float = 10.0  # from arrival to answer
+    # Secrets, and an address that may hold a password, are shown nowhere.
+    api_keys: str = field(default="", repr=False)
+    api_keys_file: Path | None = None
+    rate_limit: tuple[Rate, ...] = ()  # requests of a key or an address
+    rate_limit_storage: str = field(default="", repr=False)  # a Redis that counts for all workers
+    cors_origins: tuple[str, ...] = ()  # exact ones, or "*" alone
+    proxies: int = 0  # in front of the service, each adding to X-Forwarded-For
     log_level: str = "info"
 
     @classmethod
@@ -66,6 +85,29 @@ class Settings:
                 _within(float, 0.001, 3_600),
                 "seconds from 0.001 to 3600",
             ),
+            api_keys=read("API_KEYS", cls.api_keys, str, "NAME:KEY, with commas between several"),
+            api_keys_file=read("API_KEYS_FILE", cls.api_keys_file, Path, "a file"),
+            rate_limit=read(
+                "RATE_LIMIT",
+                cls.rate_limit,
+                _rates,
+                "requests per second, minute, hour or day, such as 100/minute or "
+                "10/second;1000/hour",
+            ),
+            rate_limit_storage=read(
+                "RATE_LIMIT_STORAGE",
+                cls.rate_limit_storage,
+                _redis,
+                "an address such as redis://HOST:6379",
+                secret=True,
+            ),
+            cors_origins=read(
+                "CORS_ORIGINS",
+                cls.cors_origins,
+                _origins,
+                "*, or origins such as https://app.example with commas between them",
+            ),
+            proxies=read("PROXIES", cls.proxies, _within(int, 0, 16), "0 to 16 proxies"),
             log_level=read(
                 "LOG_LEVEL", cls.log_level, _log_level, "debug, info, warning, error or critical"
             ),
@@ -120,14 +162,22 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
-    def __call__(self, name: str, default: T, convert: Callable[[str], T], expected: str) -> T:
+    def __call__(
+        self,
+        name: str,
+        default: T,
+        convert: Callable[[str], T],
+        expected: str,
+        *,
+        secret: bool = False,
+    ) -> T:
         text = self._environ.get(name, "").strip()
         if not text:
             return default
         try:
             return convert(text)
         except ValueError as error:
-            raise SettingsError(name, text, expected) from error
+            raise SettingsError(name, "…" if secret else text, expected) from error
 
 
 Number = TypeVar("Number", int, float)
@@ -149,6 +199,42 @@ def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]?))?", text):
         raise ValueError(text)
     return text
+
+
+_PERIODS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+
+
+def _rates(text: str) -> tuple[Rate, ...]:
+    """
+    >>> _rates("10/second; 1000/hour")
+    (Rate(requests=10, seconds=1), Rate(requests=1000, seconds=3600))
+    """
+    rates = []
+    for part in text.split(";"):
+        found = re.fullmatch(r"\s*([1-9][0-9]{0,8})\s*/\s*(second|minute|hour|day)\s*", part)
+        if found is None:
+            raise ValueError(text)
+        rates.append(Rate(int(found[1]), _PERIODS[found[2]]))
+    if len({rate.seconds for rate in rates}) < len(rates):
+        raise ValueError(text)  # the larger of two for one period would say nothing
+    return tuple(rates)
+
+
+def _redis(text: str) -> str:
+    address = urlsplit(text)
+    if address.scheme not in ("redis", "rediss") or not address.hostname or address.port == 0:
+        raise ValueError(text)
+    return text
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    if text == "*":
+        return ("*",)
+    origins = tuple(origin.strip().lower() for origin in text.split(","))
+    # As a browser writes it: without a path, and without a slash at the end.
+    if not all(re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+", origin) for origin in origins):
+        raise ValueError(text)
+    return origins
 
 
 def _log_level(text: str) -> str:

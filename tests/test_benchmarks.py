@@ -445,6 +445,10 @@ def test_the_comparison_is_written_down(tiny_bundle, tmp_path, capsys):
         assert set(content[case.name]) == {"tiny-en", "transformer"}
         assert min(content[case.name]["tiny-en"]["milliseconds"]) > 0
     assert content["transformer"]["layers"] == 2
+    explained = "explaining 256 tokens, tiny-en"
+    assert explained in printed
+    low, median, high = content[explained]["times_an_answer"]
+    assert 1 < low <= median <= high
 
 
 def test_the_engine_needs_a_bundle(tmp_path, capsys):

@@ -18,7 +18,6 @@ import pytest
 import torch
 
 from service.bundle import (
-    FORMAT_VERSION,
     Golden,
     load_bundle,
     save_bundle,
@@ -260,7 +259,7 @@ REFUSED = [
     ),
     pytest.param(
         lambda data: with_metadata(data, format_version=99),
-        f"bundle format 99, but this release reads format {FORMAT_VERSION}. Update the service",
+        "bundle format 99, but this release reads formats 1 and 2. Update the service",
         id="a later format",
     ),
     pytest.param(
@@ -497,3 +496,14 @@ def test_a_gpu_answers_as_the_cpu(data, tmp_path):
     np.testing.assert_allclose(
         cpu.probabilities(sequences), gpu.probabilities(sequences), rtol=0, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("format_version", [1, 2])
+def test_a_text_is_answered_as_it_is_read(tiny_bundle, format_version):
+    metadata = dataclasses.replace(tiny_bundle.metadata, format_version=format_version)
+    bundle = dataclasses.replace(tiny_bundle, metadata=metadata)
+    ids = bundle.encode("The film was good, and the music was even better.").ids
+    running = bundle.running_probabilities(ids, 2, len(ids))  # (T - 2, K)
+    alone = [bundle.probabilities([ids[:length]])[0] for length in range(3, len(ids) + 1)]
+    assert running.dtype == np.float32
+    np.testing.assert_allclose(running, alone, atol=1e-6)

@@ -15,13 +15,16 @@ from service.errors import (
     BundleError,
     DeadlineError,
     InvalidFieldError,
+    KeysError,
     ManytoneError,
     MediaTypeError,
     NotJSONError,
     OverloadedError,
+    RateLimitedError,
     RequestError,
     SettingsError,
     StartError,
+    UnauthorizedError,
 )
 
 
@@ -40,17 +43,19 @@ def assert_problem(response, status, code, pointer=None):
         assert internal not in document["detail"]
     if pointer is not None:
         assert document["errors"] == [{"pointer": pointer, "detail": document["detail"]}]
-    if status == 503:
+    if code in ("overloaded", "rate-limited"):
         assert int(response.headers["Retry-After"]) >= 1
     return document
 
 
 CASES = [
     (NotJSONError("no JSON"), 400, "not-json", None),
+    (UnauthorizedError("who asks?"), 401, "unauthorized", None),
     (BodyTooLargeError("too much"), 413, "body-too-large", None),
     (MediaTypeError("which type?"), 415, "media-type", None),
     (InvalidFieldError("not a string", "/texts/3"), 422, "invalid-field", "/texts/3"),
     (InvalidFieldError("not a string", ""), 422, "invalid-field", ""),
+    (RateLimitedError("too often", retry_after=7), 429, "rate-limited", None),
     (OverloadedError("later", retry_after=7), 503, "overloaded", None),
     (DeadlineError("too late"), 504, "deadline", None),
 ]
@@ -99,13 +104,20 @@ def test_the_drawn_tree_is_the_tree():
         assert f" {status} " in line
 
 
-def test_a_503_says_when_to_come_again(failing):
-    assert failing(OverloadedError("later", 7)).get("/").headers["Retry-After"] == "7"
+@pytest.mark.parametrize("error", [OverloadedError("later", 7), RateLimitedError("later", 7)])
+def test_a_503_and_a_429_say_when_to_come_again(failing, error):
+    assert failing(error).get("/").headers["Retry-After"] == "7"
+
+
+def test_a_401_says_how_to_ask_with_a_key(failing):
+    response = failing(UnauthorizedError("who asks?")).get("/")
+    assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_start_errors_are_no_request_errors():
     assert issubclass(BundleError, StartError)
     assert issubclass(SettingsError, StartError)
+    assert issubclass(KeysError, StartError)
     assert not issubclass(StartError, RequestError)
 
 

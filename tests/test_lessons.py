@@ -14,7 +14,7 @@ from training.behaviours import BY_LANGUAGE
 from training.datasets import Example
 from training.datasets.splits import folded
 from training.errors import TrainingError
-from training.lessons import GRAMMARS, by_capability, lessons
+from training.lessons import GRAMMARS, by_capability, korean_noise, lessons
 from training.lessons.english_noise import noise as english_noise
 from training.lessons.grammar import Capability, Draw, Grammar, Topic, both, compose
 from training.lessons.korean_forms import forms, with_particles
@@ -236,3 +236,19 @@ def test_too_few_texts_are_an_error_that_names_the_capability():
     assert len(compose(small, texts=2, seed=1)["tiny"]) == 2
     with pytest.raises(TrainingError, match="'tiny' end at 2"):
         compose(small, texts=10, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("right", "heard"),
+    [
+        pytest.param("좋아", "조아", id="a mute ㅎ"),
+        pytest.param("많이", "마니", id="ㄶ before a vowel"),
+        pytest.param("없어", "업서", id="ㅄ before a vowel"),
+        pytest.param("했다", "햇", id="ㅆ at the end"),
+        pytest.param("최악", "체", id="vowels that sound alike"),
+        pytest.param("좋다", "", id="nothing to mistake"),
+        pytest.param("ok", "", id="no Hangul"),
+    ],
+)
+def test_korean_is_misspelt_as_it_sounds(right, heard):
+    assert korean_noise._sounds_like(right) == heard

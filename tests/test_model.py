@@ -284,3 +284,25 @@ def test_a_bundle_holds_the_word_vectors_once(tiny_bundle, tokenizer, tmp_path):
     lstm = 4 * 8 * (8 + 8 + 2)  # weights and both biases of one direction
     reader = 2 * lstm + 2 * 4 * 8 + 2  # two directions; (2, 32) and (2,) for the classes
     assert tensors == 2 * 8 * len(tokenizer) + 4 * reader + 4  # float16; float32; temperature
+
+
+# --- many-to-many ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pooling", ["last", "max", "mean", "max-mean"])
+@pytest.mark.parametrize(
+    ("cell", "directions", "layers"),
+    [
+        pytest.param("lstm", 2, 1, id="both ways"),
+        pytest.param("gru", 1, 1, id="one way"),
+        pytest.param("rnn", 2, 2, id="two layers"),
+    ],
+)
+def test_one_text_with_several_lengths_is_answered_up_to_each(pooling, cell, directions, layers):
+    network = network_of(pooling=pooling, cell=cell, directions=directions, layers=layers)
+    scripted = script(BundledNetwork(network, temperature=1.5))
+    text = texts_of([7], 7)  # (7, 1)
+    lengths = torch.tensor([7, 1, 4])
+    running = scripted(text, lengths)  # (3, K)
+    alone = [scripted(text[:length], torch.tensor([length])) for length in (7, 1, 4)]
+    torch.testing.assert_close(running, torch.cat(alone), atol=1e-6, rtol=0)

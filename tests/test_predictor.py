@@ -182,3 +182,61 @@ def test_odd_texts_have_an_answer(predictor, text):
     (found,) = predictor.predict([text])
     assert sum(found.scores.values()) == pytest.approx(1, abs=1e-5)
     assert found.tokens > 0
+
+
+# --- explain --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Not bad at all! I would watch it again.", id="English"),
+        pytest.param("배우들의 연기가 정말 좋았고 👍 음악도 훌륭했습니다", id="Korean and emoji"),
+        pytest.param("  ＧＯＯＤ ﬁlm,\n한글도!  ", id="what the tokenizer normalises"),
+    ],
+)
+def test_an_explanation_ends_in_the_prediction_and_its_places_are_those_of_the_text(
+    predictor, text
+):
+    (prediction,) = predictor.predict([text])
+    explained = predictor.explain(text)
+    for field in ("label", "model", "tokens", "truncated", "known"):
+        assert getattr(explained, field) == getattr(prediction, field), field
+    assert explained.scores == pytest.approx(prediction.scores, abs=1e-5)
+    assert len(explained.reading) == prediction.tokens
+    assert explained.reading[-1].scores == explained.scores
+    assert all(step.text == text[step.start : step.end] for step in explained.reading)
+    read_on = [step.start for step in explained.reading]
+    assert read_on == sorted(read_on)
+    assert "".join("".join(step.text for step in explained.reading).split()) == "".join(
+        text.split()
+    )
+
+
+def test_what_the_tokens_added_leads_from_even_to_the_score(predictor):
+    explained = predictor.explain("The film was good, and the music was even better.")
+    assert 0.5 + sum(step.added for step in explained.reading) == pytest.approx(
+        explained.score, abs=1e-4
+    )
+    assert all(step.score == step.scores[explained.label] for step in explained.reading)
+
+
+def test_the_running_scores_are_predictions_of_the_text_so_far(predictor):
+    text = "The film was good"
+    for step in predictor.explain(text, "reviews-en").reading:
+        (so_far,) = predictor.predict([text[: step.end]], "reviews-en")
+        if so_far.tokens == 1 + predictor.explain(text).reading.index(step):  # split alike
+            assert step.scores == pytest.approx(so_far.scores, abs=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "ξ"], ids=["empty", "blank", "unknown"])
+def test_a_text_that_tells_nothing_is_even_all_along(predictor, text):
+    explained = predictor.explain(text)
+    assert set(explained.scores.values()) == {0.5}
+    assert all(step.added == 0 for step in explained.reading)
+
+
+def test_a_cut_text_is_explained_up_to_the_cut(predictor, registry):
+    explained = predictor.explain("good story " * 200)
+    assert explained.truncated is True
+    assert len(explained.reading) == registry.get("reviews-en").metadata.max_tokens

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from service.errors import SettingsError
-from service.settings import Settings, default_workers, usable_cores
+from service.settings import Rate, Settings, default_workers, usable_cores
+
+ROOT = Path(__file__).parent.parent
+README, COMPOSE = ((ROOT / name).read_text() for name in ("README.md", "docker-compose.yml"))
+
+ORIGINS = ("https://a.example", "http://[::1]:3000")
 
 VARIABLES = [
     ("HOST", "0.0.0.0", "host", "0.0.0.0"),
@@ -31,6 +36,15 @@ VARIABLES = [
     ("BATCH_TOKENS", "1", "batch_tokens", 1),
     ("QUEUE_TEXTS", "1", "queue_texts", 1),
     ("DEADLINE_SECONDS", "0.5", "deadline_seconds", 0.5),
+    ("API_KEYS", "shop:0123456789abcdef", "api_keys", "shop:0123456789abcdef"),
+    ("API_KEYS_FILE", "/run/secrets/keys", "api_keys_file", Path("/run/secrets/keys")),
+    ("RATE_LIMIT", "100/minute", "rate_limit", (Rate(100, 60),)),
+    ("RATE_LIMIT", "10/second ; 9000/day", "rate_limit", (Rate(10, 1), Rate(9_000, 86_400))),
+    ("RATE_LIMIT_STORAGE", "redis://redis:6379/1", "rate_limit_storage", "redis://redis:6379/1"),
+    ("RATE_LIMIT_STORAGE", "rediss://:pw@[::1]", "rate_limit_storage", "rediss://:pw@[::1]"),
+    ("CORS_ORIGINS", "*", "cors_origins", ("*",)),
+    ("CORS_ORIGINS", "https://A.example, http://[::1]:3000", "cors_origins", ORIGINS),
+    ("PROXIES", "2", "proxies", 2),
     ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
 ]
 
@@ -46,6 +60,17 @@ def test_a_variable_is_read(variable, text, field, value):
 
 def test_every_field_has_a_variable_of_its_name():
     assert {field.name.upper() for field in fields(Settings)} == {case[0] for case in VARIABLES}
+
+
+def test_every_variable_stands_in_a_table_of_the_readme():
+    rows = {line.split("`")[1] for line in README.splitlines() if line.startswith("| `")}
+    assert {field.name.upper() for field in fields(Settings)} <= rows
+
+
+def test_compose_hands_every_variable_on_but_where_to_listen_and_load():
+    handed = {line.strip().removeprefix("- ") for line in COMPOSE.splitlines()}
+    ours = {field.name.upper() for field in fields(Settings)}
+    assert ours - handed == {"HOST", "PORT", "MODELS_DIR"}
 
 
 @pytest.mark.parametrize("text", [pytest.param("", id="empty"), pytest.param("  ", id="blank")])
@@ -89,6 +114,25 @@ def test_defaults_are_those_of_the_class_but_for_the_workers():
         ("DEADLINE_SECONDS", "nan"),
         ("DEADLINE_SECONDS", "inf"),
         ("DEADLINE_SECONDS", "ten"),
+        ("RATE_LIMIT", "100"),
+        ("RATE_LIMIT", "0/minute"),
+        ("RATE_LIMIT", "-1/minute"),
+        ("RATE_LIMIT", "100/week"),
+        ("RATE_LIMIT", "100/minute;"),
+        ("RATE_LIMIT", "100/minute, 10/second"),
+        ("RATE_LIMIT", "100/minute;50/minute"),
+        ("RATE_LIMIT", "٣/minute"),
+        ("CORS_ORIGINS", "app.example"),
+        ("CORS_ORIGINS", "https://app.example/"),
+        ("CORS_ORIGINS", "https://app.example/page"),
+        ("CORS_ORIGINS", "https://*.app.example"),
+        ("CORS_ORIGINS", "*, https://app.example"),
+        ("CORS_ORIGINS", "https://a.example https://b.example"),
+        ("CORS_ORIGINS", "https://a.example,,https://b.example"),
+        ("CORS_ORIGINS", "null"),
+        ("PROXIES", "-1"),
+        ("PROXIES", "17"),
+        ("PROXIES", "yes"),
         ("LOG_LEVEL", "loud"),
     ],
 )
@@ -96,6 +140,23 @@ def test_a_bad_value_is_refused_by_name_and_value(variable, value):
     with pytest.raises(SettingsError) as refused:
         Settings.from_env({variable: value})
     assert str(refused.value).startswith(f"{variable}={value!r} is not valid: expected ")
+
+
+@pytest.mark.parametrize("address", ["localhost:6379", "http://pw@x", "redis://", "redis://x:pw"])
+def test_a_bad_address_of_the_storage_is_refused_without_quoting_it(address):
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env({"RATE_LIMIT_STORAGE": address})
+    assert str(refused.value).startswith("RATE_LIMIT_STORAGE='…' is not valid: expected an address")
+
+
+def test_no_secret_is_shown():
+    settings = Settings(api_keys="shop:geheim", rate_limit_storage="redis://:geheim@redis")
+    assert "geheim" not in repr(settings)
+
+
+@pytest.mark.parametrize("text", ["1/second", "20/minute", "300/hour", "4000/day"])
+def test_a_rate_is_written_as_it_was_read(text):
+    assert str(Settings.from_env({"RATE_LIMIT": text}).rate_limit[0]) == text
 
 
 def test_fewer_requests_may_wait_than_there_are_threads():

@@ -58,10 +58,12 @@ def one_epoch(
     saved = time.monotonic()
     with _bar(title, texts) as bar:
         for number, batch in enumerate(batches):
-            bar.update(len(batch.lengths))
             if number < progress.step:
+                bar.n += len(batch.lengths)
+                bar.initial = bar.n  # what was read before says nothing of the speed now
                 continue
             progress.loss += step(batch)
+            bar.update(len(batch.lengths))
             progress.step += 1
             progress.steps += 1
             bar.set_postfix(loss=f"{progress.mean_loss:.4f}", refresh=False)

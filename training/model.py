@@ -45,10 +45,11 @@ class RecurrentLayer(nn.Module):
         self.backwards = CELLS[cell](input_size, hidden_size) if self.two_way else nn.Identity()
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Read N texts.
+        """Read N texts, or one text up to N places.
 
         Args:
-            inputs: (T, N, E).
+            inputs: (T, N, E), or (T, 1, E): what is read forwards is then read once, since it does
+                not depend on where the text will end.
             lengths: (N,) int64, between 1 and T.
 
         Returns:
@@ -57,6 +58,9 @@ class RecurrentLayer(nn.Module):
         """
         # No state is handed in: torch starts each at zeros, (1, N, H).
         ahead = self.forwards(inputs)[0]  # (T, N, E) -> (T, N, H)
+        if inputs.size(1) < lengths.size(0):
+            inputs = inputs.expand(-1, lengths.size(0), -1)  # (T, 1, E) -> (T, N, E)
+            ahead = ahead.expand(-1, lengths.size(0), -1)  # (T, 1, H) -> (T, N, H)
         last = _at(ahead, lengths - 1)  # (T, N, H) -> (N, H)
         if not self.two_way:
             return ahead, last.unsqueeze(0)
@@ -91,7 +95,7 @@ class Reader(nn.Module):
         self._initialise()
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """(T, N, E) and (N,) int64 -> logits (N, K)."""
+        """(T, N, E), or (T, 1, E), and (N,) int64 -> logits (N, K)."""
         states = self.embedding_dropout(embedded)
         last = states  # replaced by the first layer; TorchScript wants it to exist
         for depth, layer in enumerate(self.layers):
@@ -111,10 +115,12 @@ class Reader(nn.Module):
         padding = (steps >= lengths.unsqueeze(0)).unsqueeze(2)  # (T, N, 1)
         if self.pooling == "max":
             return states.masked_fill(padding, float("-inf")).amax(0)
-        mean = states.masked_fill(padding, 0.0).sum(0) / lengths.unsqueeze(1)  # (N, D*H)
+        # A second time in place: fresh memory of this size costs as much as what is done with it.
+        states = states.masked_fill(padding, 0.0)
+        mean = states.sum(0) / lengths.unsqueeze(1)  # (N, D*H)
         if self.pooling == "mean":
             return mean
-        return torch.cat([states.masked_fill(padding, float("-inf")).amax(0), mean], dim=1)
+        return torch.cat([states.masked_fill_(padding, float("-inf")).amax(0), mean], dim=1)
 
     def _initialise(self) -> None:
         """Orthogonal recurrent weights (Saxe et al. 2013), and gates that begin by remembering
@@ -176,7 +182,7 @@ class BundledNetwork(nn.Module):
         self.reader = network.reader
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """(T, N) int64 and (N,) int64 -> probabilities (N, K) float32."""
+        """(T, N) int64, or (T, 1), and (N,) int64 -> probabilities (N, K) float32."""
         embedded = nn.functional.embedding(ids, self.vectors).float()  # (T, N) -> (T, N, E)
         return torch.softmax(self.reader(embedded, lengths) / self.temperature, dim=1)
 

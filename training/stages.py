@@ -93,19 +93,23 @@ class Workshop:
 
     def pupil(self) -> Fitter:
         """A network that learns from labels alone."""
-        return self._learner("fit", [], self._given([]))
+        return self._learner("fit", [], self._given(self._examples))
 
     def student(self) -> Fitter:
-        """A network that learns from labels, and from teachers on the texts that have none."""
+        """A network that learns from teachers: their answers to the texts that have no label, and
+        half and half their answers and the labels where there are some (Hinton et al. 2015)."""
         if not self._unlabelled:
             log.info("no unlabelled text, so teachers have nothing to answer: labels alone teach")
             return self.pupil()
-        return self._learner("student", self._unlabelled, self._teachers_answers)
+        answers = self._teachers_answers.copy()
+        labelled = len(self._examples)
+        answers[:labelled] = (answers[:labelled] + self._given(self._examples)) / 2
+        return self._learner("student", self._unlabelled, answers)
 
     def _learner(self, stage: str, unlabelled: list[str], answers: Probabilities) -> Fitter:
         """
         Args:
-            answers: (unlabelled texts, K), what is to be answered to them.
+            answers: (labelled and unlabelled texts, K), what is to be answered to them.
         """
         language, classes = self.reviews.language, len(self.reviews.labels)
         teach, seed = self.recipe.teach, self.recipe.fit.seed
@@ -113,9 +117,10 @@ class Workshop:
         if teach.lessons and self.reviews.labels == LESSON_LABELS:
             shown = lessons(language, texts=teach.lessons, seed=seed)
         undecided = toneless(language, texts=teach.toneless, seed=seed)
-        texts = [e.text for e in self._examples + shown] + unlabelled + undecided
+        texts = [e.text for e in self._examples] + unlabelled
+        texts += [e.text for e in shown] + undecided
         even = np.full((len(undecided), classes), 1 / classes, dtype=np.float32)
-        targets = np.concatenate([self._given(self._examples + shown), answers, even])
+        targets = np.concatenate([answers, self._given(shown), even])
         batches, kept = self._train_batches(texts, targets.argmax(1))
         log.info("training on %s texts, on %s", f"{len(kept):,}", self.device)
         return self._fitter(batches, self.recipe.fit, stage, self.recipe.network, targets[kept])
@@ -203,11 +208,12 @@ class Workshop:
 
     @cached_property
     def _teachers_answers(self) -> Probabilities:
-        """What they say to the unlabelled texts together: (unlabelled texts, K)."""
+        """What they say together to the labelled and the unlabelled texts: (texts, K)."""
         answers = self.run.targets()
         if answers is None:
             held_out = [e for part in self.reviews.parts.values() for e in part.validation]
-            asked = [[e.text for e in held_out], self._unlabelled]
+            texts = [e.text for e in self._examples] + self._unlabelled
+            asked = [[e.text for e in held_out], texts]
             said = [self._taught_network(number, asked) for number in range(1, 1 + self._teachers)]
             said.append(self._taught_linear(asked))
             labels = np.array([e.label for e in held_out])
@@ -219,7 +225,7 @@ class Workshop:
                 ", ".join(f"{weight:.2f}" for weight in weights),
                 100 * accuracy(together, labels),
             )
-            answers = blended([unlabelled for _, unlabelled in said], weights)
+            answers = blended([answers for _, answers in said], weights)
             self.run.keep_targets(answers)
         return answers
 

@@ -1,8 +1,8 @@
-"""What a text without a label is to be answered: by a network and a linear model together.
+"""What is to be answered to a text: by networks and a linear model together.
 
 Distillation (Hinton et al. 2015, https://arxiv.org/abs/1503.02531): the teachers give each
-unlabelled text a probability for each class, and the student learns these as it learns labels.
-The two teachers err differently: the one reads in order, the other counts word sequences. Their
+text a probability for each class, and the student learns these as it learns labels.
+The two kinds err differently: the one reads in order, the other counts word sequences. Their
 log-probabilities are added, with the weights that serve the validation parts best.
 """
 

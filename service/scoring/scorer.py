@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from service.batcher import Probabilities
+from service.batcher import Batcher, Probabilities
 from service.bundle import Bundle
 from service.predictor import Prediction, Predictor
 from service.registry import Registry
@@ -73,8 +73,8 @@ def _digest(bundle: Bundle) -> str:
     return hashlib.sha256(repr((bundle.metadata, bundle.golden)).encode()).hexdigest()[:16]
 
 
-class AtOnce:
-    """In the batcher's place where all texts are there at the beginning, and nobody else waits."""
+class AtOnce(Batcher):
+    """A batcher without its thread: all texts are there at the beginning, and nobody else waits."""
 
     def submit(
         self, bundle: Bundle, sequences: Sequence[list[int]], deadline: float

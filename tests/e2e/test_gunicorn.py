@@ -317,6 +317,96 @@ def test_health_checks_answer_while_all_that_may_predict_do(serving):
         assert max(waited) < 5
 
 
+# --- Keys and limits --------------------------------------------------------------------------
+
+KEY, NEW_KEY = "0123456789abcdef", "fedcba9876543210"
+
+
+def ask_with(service, key, path="/models"):
+    """The status of one request on a connection of its own, which any worker may get."""
+    with service.connection() as connection:
+        return ask(connection, "GET", path, headers={"X-API-Key": key})[0]
+
+
+def test_keys_turn_in_all_workers_without_a_restart(serving, tmp_path):
+    path = tmp_path / "keys"
+    path.write_text(f"shop:{KEY}\n")
+    with serving(WORKERS=2, API_KEYS_FILE=path) as service:
+        workers = service.workers()
+        assert {ask_with(service, KEY) for _ in range(20)} == {200}
+        assert {ask_with(service, "wrong") for _ in range(20)} == {401}
+        turned = tmp_path / "turned"
+        turned.write_text(f"shop:{NEW_KEY}\n")
+        turned.replace(path)
+        eventually(lambda: ask_with(service, NEW_KEY) == 200, 10, service)
+        time.sleep(1.2)  # until every worker has looked, at its next request
+        answered = [ask_with(service, key) for _ in range(40) for key in (NEW_KEY, KEY)]
+        assert answered.count(200) == answered.count(401) == 40
+        path.write_text("shop:too-short\n")
+        time.sleep(1.2)
+        assert {ask_with(service, NEW_KEY) for _ in range(20)} == {200}
+        assert service.workers() == workers
+        log = service.log.read_text()
+        assert "line 1: the key has 9 characters" in log
+        for secret in (KEY, NEW_KEY, "too-short"):
+            assert secret not in log
+
+
+def test_a_bad_file_of_keys_stops_the_start_with_one_clear_line(models_dir, tmp_path):
+    path = tmp_path / "keys"
+    path.write_text(f"# ours\nshop:{KEY[:-1]}\n")
+    output, status = refused(free_port(), models_dir, WORKERS=2, API_KEYS_FILE=path)
+    assert_one_clear_line(output, status, f"{path}, line 2", "15 characters, expected 16")
+    assert KEY[:-1] not in output
+
+
+def test_each_worker_counts_for_itself_and_the_log_says_so(serving):
+    """Forty connections over two workers: each gets five or more, but once in 10^6 times."""
+    with serving(WORKERS=2, RATE_LIMIT="5/day") as service:
+        answered = [ask_with(service, "") for _ in range(40)]
+        assert sorted(answered) == [200] * 10 + [429] * 30
+        assert {service.status("/livez") for _ in range(20)} == {200}
+        assert "each of the 2 workers counts for itself" in service.log.read_text()
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs Redis: no `redis-server`")
+def test_with_redis_all_workers_count_together(serving, tmp_path):
+    port = free_port()
+    options = ("--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path))
+    redis = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+    try:
+        storage = f"redis://127.0.0.1:{port}"
+        with serving(WORKERS=2, RATE_LIMIT="10/day", RATE_LIMIT_STORAGE=storage) as service:
+            answered = [ask_with(service, "") for _ in range(40)]
+            assert sorted(answered) == [200] * 10 + [429] * 30
+            redis.kill()
+            assert ask_with(service, "") == 200
+            log = service.log.read_text()
+            assert "RATE_LIMIT_STORAGE does not answer" in log
+            assert "counts for itself, so" not in log
+    finally:
+        redis.kill()
+        redis.wait()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param({"API_KEYS": f"shop:{KEY}"}, 401, id="401"),
+        pytest.param({"RATE_LIMIT": "1/day"}, 429, id="429"),
+    ],
+)
+def test_a_kept_connection_goes_on_after_a_body_that_was_refused_unread(
+    serving, settings, expected
+):
+    with serving(**settings) as service:
+        ask_with(service, "")
+        with service.connection() as connection:
+            for size in (5 << 20, 40 << 20):
+                refuse(connection, "/predict", b"x" * size, "application/json", expected)
+                assert ask(connection, "GET", "/livez")[0] == 200
+
+
 # --- The end ----------------------------------------------------------------------------------
 
 

@@ -176,6 +176,52 @@ _NEGATION = (
     ),
 )
 
+# What is denied at a distance from the "not": by a speaker who will not say it, or by all others.
+_ROUNDABOUT = (
+    *both(
+        "{i} can't honestly say that {i2} {~like_b} {the} {n}.",
+        "{i} cannot say {the} {n} {is} {~mild}.",
+        "{i} couldn't say {i2} {~liked} {them}{atall}.",
+        "can't say {i2} {~liked} {the} {n}.",
+        "can't say that {the} {n} {was} {~mild}, {filler}.",
+        "{i} can not claim to {~like_b} {the} {n}.",
+        "{i} won't pretend {i2} {~liked} {the} {n}.",
+        "{i} would be lying if {i2} said {i2} {~liked} {the} {n}.",
+        "{i} would not go so far as to say that {i2} {~like_b} {them}.",
+        "{i} never said {i2} {~liked} {the} {n}.",
+        "hard to say that {i2} {~like_b} {the} {n}.",
+        "it would be wrong to say {i2} {~liked} {the} {n}.",
+        "nothing could make {me} {~love} {the} {n}.",
+        "{i} doubt that anyone {~loved} {the} {n}.",
+        "{i} doubt anybody thinks {the} {n} {is} {~mild}.",
+        "no one would call {the} {n} {~mild}.",
+        "nobody here calls {the} {n} {~mild}.",
+        "not a soul would say {the} {n} {is} {~mild}.",
+        "nobody in {city} would say that {the} {n} {is} {~mild}.",
+        "who would call {the} {n} {~mild}? nobody.",
+        "hardly anyone would say {the} {n} {was} {~mild}.",
+        "few people would ever call {the} {n} {~mild}.",
+        "you will find nobody who calls {the} {n} {~mild}.",
+        "{name} would never call {the} {n} {~mild}.",
+        "there is no way to call {the} {n} {~mild}.",
+        "{the} {n} can't be called {~mild}{atall}.",
+        "{the} {n} cannot be described as {~mild}.",
+    ),
+    Frame("{i} cannot recommend {the} {n} enough.", "{i} cannot recommend {the} {n} to anyone."),
+    Frame("{i} can only recommend {the} {n}.", "{i} can not recommend {the} {n}{atall}."),
+    Frame("{i} do recommend {them}.", "{i} do not recommend {them}."),
+    Frame("{i} will recommend {the} {n}.", "{i} will not recommend {the} {n}."),
+    Frame("{i} cannot praise {the} {n} enough.", "{i} cannot warn you enough of {the} {n}."),
+    Frame("you cannot go wrong with {the} {n}.", "you cannot do anything right with {the} {n}."),
+    Frame("{i} cannot wait to go back.", "{i} cannot imagine going back."),
+    Frame("{i} could not be {happier} about it.", "{i} could not be {sadder} about it."),
+    Frame("{name} could not be {happier}.", "{name} could not be {sadder}."),
+    Frame(
+        "{the} {n} could not have been {better}, {filler}.",
+        "{the} {n} could not have been {worse}, {filler}.",
+    ),
+)
+
 _CONTRAST = both(
     "{i} expected {~adj} and got {adj}: {the} {n}.",
     "{i} expected {art}{~adj} {n}, but {it} {was} {adj}.",
@@ -349,6 +395,9 @@ _OTHERS_SPLIT = (
 _QUESTIONS = both(
     "was {the} {n} really {adj}? {yes}.",
     "was {the} {n} really {~mild}? {no}.",
+    "was {the} {n} {~adj} in any way? {no}.",
+    "{is} {the} {n} {~adj}, you ask? {no}.",
+    "{was} {it} {~adj}? {no}.",
     "were you told {it} {is} {adj}? {yes}, and {it} {is}.",
     "would you call it {art}{adj} {n}? {yes}.",
     "would you call it {art}{~mild} {n}? {no}.",
@@ -526,7 +575,8 @@ _GROUPS = both(
 GRAMMAR = Grammar(
     capabilities=(
         Capability("plain words", 14, _PLAIN),
-        Capability("negation and negated negatives", 22, _NEGATION),
+        Capability("negation and negated negatives", 19, _NEGATION),
+        Capability("roundabout negation", 9, _ROUNDABOUT),
         Capability("contrast and comparison", 13, (*_CONTRAST, *_CONTRAST_SPLIT)),
         Capability("then and now", 8, (*_THEN_NOW, *_THEN_NOW_SPLIT)),
         Capability("my opinion against others'", 9, (*_OTHERS, *_OTHERS_SPLIT)),

@@ -8,7 +8,7 @@ from training.lessons.grammar import Draw, changed, linked
 
 _SHORT_FORMS = (
     ("is not", "isn't"), ("was not", "wasn't"), ("are not", "aren't"), ("were not", "weren't"),
-    ("do not", "don't"), ("does not", "doesn't"), ("did not", "didn't"), ("cannot", "can't"),
+    ("do not", "don't"), ("does not", "doesn't"), ("did not", "didn't"), ("cannot", "can't"), ("can not", "can't"),
     ("would not", "wouldn't"), ("could not", "couldn't"), ("will not", "won't"),
     ("have not", "haven't"), ("has not", "hasn't"), ("should not", "shouldn't"),
     ("I am", "I'm"), ("it is", "it's"), ("It is", "It's"), ("they are", "they're"),
@@ -101,7 +101,7 @@ def _linked(draw: Draw, text: str) -> str:
 _CHANGES = (
     (_contracted, 0.3),
     (_without_apostrophes, 0.12),
-    (_mistyped, 0.2),
+    (_mistyped, 0.3),
     (_stretched, 0.15),
     (_other_ending, 0.4),
     (lambda draw, text: text.lower(), 0.35),

@@ -307,13 +307,37 @@ _QUESTIONS = (
     ),
 )  # fmt: skip
 
-_IRONY = both(
-    "{event}",
-    "{event} {tail}",
-    "{head} {event}",
-    "{head} {event} {tail}",
-    "{event}. {verdict}",
-)
+_IRONY = (
+    *both(
+        "{event}",
+        "{event} {tail}",
+        "{head} {event}",
+        "{head} {event} {tail}",
+        "{event}. {verdict}",
+    ),
+    # Warmly recommended, and to whom tells that it is not.
+    *(
+        Frame(f"{good} {advice}", f"{bad} {advice}")
+        for good, bad in (
+            ("감동이 필요하면", "잠이 필요하면"),
+            ("웃음이 필요하신 분들께", "숙면이 필요하신 분들께"),
+            ("힐링하고 싶은 사람한테", "꿀잠 자고 싶은 사람한테"),
+            ("기분 전환하고 싶으면", "혈압 올리고 싶으면"),
+            ("설레고 싶은 분께", "스트레스 받고 싶은 분께"),
+            ("눈물 나게 웃고 싶은 분", "인내심 시험하고 싶은 분"),
+            ("좋은 추억 만들고 싶으시면", "시간 버리고 싶으시면"),
+            ("돈값 하는 거 찾는 분들께", "돈이 썩어 나는 분들께"),
+            ("맛있는 거 찾으시는 분들", "다이어트 하시는 분들 입맛 떨어지니"),
+            ("잠도 잊고 볼 거 찾으면", "잠 안 오는 밤에 보기"),
+            ("가족과 즐기기에", "자장가 대신 틀어 놓기에"),
+            ("행복해지고 싶은 사람", "세상이 싫어지고 싶은 사람"),
+            ("친한 친구에게", "미운 사람에게"),
+        )
+        for advice in (
+            "추천합니다", "강추합니다", "강추", "적극 추천", "딱이네요", "최고예요", "꼭 권합니다", "추천할게요 {tail}", "강력히 추천드려요",
+        )
+    ),
+)  # fmt: skip
 
 _INTENSITY = both(
     "{t}{n} {very_strong}{end}",
@@ -413,7 +437,7 @@ GRAMMAR = Grammar(
         Capability("then and now", 8, _THEN_NOW),
         Capability("my opinion against others'", 8, _OTHERS),
         Capability("questions answered", 6, _QUESTIONS),
-        Capability("irony (반어)", 4, _IRONY),
+        Capability("irony (반어)", 5, _IRONY),
         Capability("intensifiers", 5, _INTENSITY),
         Capability("emoticons (이모티콘)", 4, _EMOJI),
         Capability("lone letters (초성체)", 5, _LETTERS),

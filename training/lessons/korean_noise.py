@@ -50,6 +50,49 @@ def _misspelt(draw: Draw, text: str) -> str:
     return text.replace(*draw.one(found)) if found else text
 
 
+def _by_ear(draw: Draw, text: str) -> str:
+    """One syllable as it sounds: `좋아요` -> `조아요`, `했어` -> `햇어`, `최악` -> `체악`"""
+    heard = [(at, sounds) for at in range(len(text)) if (sounds := _sounds_like(text[at : at + 2]))]
+    if not heard:
+        return text
+    at, sounds = draw.one(heard)
+    return text[:at] + sounds + text[at + len(sounds) :]
+
+
+def _sounds_like(syllables: str) -> str:
+    """The first of one or two syllables as it is often misspelt, the next one with it where the
+    sound goes over; empty if it has no such form.
+
+    A syllable is 0xAC00 + (initial * 21 + vowel) * 28 + final (The Unicode Standard, 3.12).
+    """
+    if not "가" <= syllables[0] <= "힣":
+        return ""
+    code = ord(syllables[0]) - 0xAC00
+    vowel, final = code // 28 % 21, code % 28
+    silent = syllables[1:] and "아" <= syllables[1] <= "잏"  # it begins with the mute ㅇ
+    if silent and final == _HIEUT:
+        return chr(ord(syllables[0]) - final) + syllables[1]
+    if silent and final in _GOES_OVER:
+        rest, initial = _GOES_OVER[final]
+        return chr(ord(syllables[0]) - final + rest) + chr(
+            ord(syllables[1]) + (initial - _MUTE) * 21 * 28
+        )
+    if final == _SSANG_SIOT:
+        return chr(ord(syllables[0]) - 1)
+    if vowel in _ALIKE:
+        return chr(ord(syllables[0]) + (_ALIKE[vowel] - vowel) * 28)
+    return ""
+
+
+# Numbers of letters in a syllable's code.
+_MUTE, _SSANG_SIOT, _HIEUT = 11, 20, 27
+# ㅐ and ㅔ, ㅒ and ㅖ, ㅙ and ㅚ are said alike, and ㅚ as ㅔ after some consonants.
+_ALIKE = {1: 5, 5: 1, 3: 7, 7: 3, 10: 11, 11: 5}
+# Before a vowel: what stays below (0 nothing, 8 ㄹ) and what begins the next syllable: ㄶ -> ㄴ,
+# ㅀ -> ㄹ, ㅄ -> ㅂ and ㅅ, ㄺ -> ㄹ and ㄱ.
+_GOES_OVER = {6: (0, 2), 15: (0, 5), 18: (17, 9), 9: (8, 0)}
+
+
 def _unspaced(draw: Draw, text: str) -> str:
     """`정말 좋은 영화` -> `정말좋은영화`"""
     return text.replace(" ", "")
@@ -70,6 +113,7 @@ def _linked(draw: Draw, text: str) -> str:
 
 _CHANGES = (
     (_misspelt, 0.3),
+    (_by_ear, 0.2),
     (_unspaced, 0.25),
     (_wrongly_spaced, 0.25),
     (_tailed, 0.45),
