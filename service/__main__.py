@@ -1,4 +1,4 @@
-"""The command line: `python -m service predict`, `score`, `models`, `serve`.
+"""The command line: `python -m service predict`, `explain`, `score`, `models`, `serve`.
 
 Parse the arguments, call the command's module, say errors in one line.
 """
@@ -81,6 +81,12 @@ def _predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a line each, as POST /predict answers")
 
 
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", metavar="TEXT")
+    _reads(parser)
+    parser.add_argument("--json", action="store_true", help="as POST /explain answers")
+
+
 def _models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="with all that is known of them")
 
@@ -137,6 +143,7 @@ def _device(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "predict": ("say how texts feel", _predict),
+    "explain": ("show what each token of a text adds to the answer", _explain),
     "score": ("score a file of texts, row by row", _score),
     "models": ("list the bundles", _models),
     "serve": ("answer over HTTP", _serve),

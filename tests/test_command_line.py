@@ -105,6 +105,23 @@ def test_models_as_json_have_all_that_is_known(command):
     assert found[0]["labels"] == ["negative", "positive"]
 
 
+def test_explain_shows_every_token_and_as_json_what_the_service_answers(command):
+    code, out, _ = command("explain", "--json", "Not bad at all!")
+    answer = json.loads(out)
+    assert code == 0
+    assert len(answer["reading"]) == answer["tokens"] > 3
+    code, out, _ = command("explain", "Not bad at all!")
+    assert code == 0
+    assert out.startswith(f"{answer['label']} {answer['score']:.3f}  reviews-en\n")
+    assert out.count("\n") == answer["tokens"] + 3
+    assert "\x1b" not in out  # it is no terminal
+
+
+def test_explain_takes_a_blank_text(command):
+    code, out, _ = command("explain", " ")
+    assert (code, out.split("\n")[0]) == (0, "negative 0.500  reviews-en")
+
+
 # --- Mistakes ------------------------------------------------------------------------------------
 
 
