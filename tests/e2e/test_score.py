@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import csv
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from local_http import free_port
 
 from benchmarks.scoring import done_rows, lost_and_doubled, peak_megabytes, write_reviews
 
@@ -93,3 +96,36 @@ def test_a_pipe_is_scored_into_a_pipe():
     assert process.returncode == 3, err
     assert [json.loads(line)["label"] for line in out.splitlines()] == ["positive", "negative"]
     assert err.startswith("rejected: line 3: 100,001 characters")
+
+
+def test_serve_answers_from_any_folder(tmp_path):
+    port = free_port()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    command = [sys.executable, "-m", "service", "serve", "--port", str(port), "--workers", "1"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=kept | {"DEVICE": "cpu", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            assert answer_of(process, port) == ["reviews-en", "reviews-ko"]
+        finally:
+            process.terminate()
+        assert process.wait(timeout=SECONDS) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def answer_of(process: subprocess.Popen, port: int) -> list[str]:
+    """The names of the models that are served, as soon as it answers."""
+    end = time.monotonic() + SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        with (
+            suppress(ConnectionRefusedError),
+            closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection,
+        ):
+            connection.request("GET", "/models")
+            return [model["name"] for model in json.load(connection.getresponse())["models"]]
+        time.sleep(0.2)
+    raise AssertionError("the service did not answer")
