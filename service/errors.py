@@ -5,6 +5,8 @@
     │   ├── SettingsError          an environment variable has a value it cannot have
     │   ├── BundleError            a bundle is missing, damaged, foreign or of another version
     │   └── KeysError              an API key is missing, too short or twice there
+    ├── CommandError               a command cannot be carried out; it ends with status 1
+    │   └── UsageError             a command was given what does not fit; status 2
     └── RequestError               a request cannot be answered
         ├── NotJSONError           400  the body is no JSON
         ├── UnauthorizedError      401  there are API keys, and the request has none of them
@@ -47,6 +49,18 @@ class BundleError(StartError):
 
 class KeysError(StartError):
     """An API key is missing, too short or twice there. The message never quotes one."""
+
+
+class CommandError(ManytoneError):
+    """A command of `python -m service` cannot be carried out; `status` is its exit status."""
+
+    status = 1
+
+
+class UsageError(CommandError):
+    """A command was given options, names or files that do not go together."""
+
+    status = 2
 
 
 class RequestError(ManytoneError):

@@ -66,6 +66,11 @@ class Shelf:
         korean = self._by_language.get("ko")
         return korean if korean is not None and is_korean(text) else self.default
 
+    def routed(self) -> list[Bundle]:
+        """The bundles that `for_text` chooses from."""
+        chosen = (self.default, self._by_language.get("ko", self.default))
+        return list({bundle.metadata.name: bundle for bundle in chosen}.values())
+
     def _one_per_language(self) -> dict[str, Bundle]:
         """Of several bundles of a language, `reviews-LANGUAGE` if it is there, else the first."""
         chosen: dict[str, Bundle] = {}

@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from benchmarks import accuracy, baselines, engine
+from benchmarks import accuracy, baselines, engine, scoring
 from benchmarks.baselines import BASELINES, LeftOut, Material, NbSvm, best, log_count_ratio
 from benchmarks.report import Row, plot, table, write_json
 from training.datasets import Example
@@ -454,3 +454,35 @@ def test_the_comparison_is_written_down(tiny_bundle, tmp_path, capsys):
 def test_the_engine_needs_a_bundle(tmp_path, capsys):
     assert engine.main(["--models", str(tmp_path)]) == 1
     assert "no bundle" in capsys.readouterr().err
+
+
+def test_rows_that_are_lost_or_doubled_are_counted(tmp_path):
+    path = tmp_path / "scored.csv"
+    scoring.write_reviews(path, 10)
+    assert scoring.lost_and_doubled(path, 10) == (0, 0)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:5], *lines[7:], lines[3]]))
+    assert scoring.lost_and_doubled(path, 10) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "missed"),
+    [
+        pytest.param({}, set(), id="all as wanted"),
+        pytest.param({"share": 0.79}, {"fast enough"}, id="slow"),
+        pytest.param({"lost": 1}, {"no row lost or doubled"}, id="a row lost"),
+        pytest.param({"stopped": {"status": 0}}, {"stopped half-way"}, id="not stopped"),
+        pytest.param({"whole": {"megabytes": {"25 %": 40.0, "end": 50.0}}},
+                     {"memory does not grow"}, id="growing"),
+    ],
+)  # fmt: skip
+def test_the_verdicts_on_scoring_can_fail(change, missed):
+    found = {
+        "share": 0.9,
+        "whole": {"megabytes": {"25 %": 40.0, "end": 41.0}},
+        "stopped": {"status": 130},
+        "lost": 0,
+        "doubled": 0,
+    }
+    verdicts = scoring.verdicts({**found, **change})
+    assert {name for name, holds in verdicts.items() if not holds} == missed

@@ -103,7 +103,7 @@ def test_the_first_of_several_workers_decides_what_is_kept(folder):
 
 
 def test_the_command_says_what_it_did_and_what_is_left_to_do(folder, capsys):
-    assert main(["rollback", "shop", "--models-dir", str(folder)]) == 0
+    assert main(["rollback", "shop", "--models", str(folder)]) == 0
     said = capsys.readouterr().out
     for part in ("shop.pt is shop version 1 again", "kept as", "MODELS_WATCH", "SIGHUP"):
         assert part in said
@@ -115,5 +115,5 @@ def test_the_command_fails_with_one_line_and_no_traceback(tmp_path):
         command, cwd=ROOT, env={"MODELS_DIR": str(tmp_path)}, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"manytone: {tmp_path}: no previous file of 'shop'")
+    assert done.stderr.startswith(f"error: {tmp_path}: no previous file of 'shop'")
     assert done.stderr.count("\n") == 1

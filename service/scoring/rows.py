@@ -1,0 +1,129 @@
+"""Raw records to rows; one that cannot be scored is rejected with its line and the reason."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from service.scoring.chunks import Plan, Record
+from service.scoring.formats import Format
+from service.scoring.text import fields
+
+
+class Row(NamedTuple):
+    text: Any  # a string, unless the row is rejected
+    values: Mapping[str, Any]  # all columns; of JSON Lines each value as it stands in the file
+    raw: bytes = b""  # the JSON object as it stands in the file
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """A row that is not scored, as the file of the rejected rows has it."""
+
+    line: int  # where it begins, counted from 1; of Parquet, which has no lines, the row's number
+    reason: str
+    row: Any  # as it stands in the file; of Parquet its values
+
+
+@dataclass
+class Parsed:
+    """The rows of a chunk."""
+
+    rows: list[Row] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    batch: Any = None  # of Parquet: an Arrow batch of the rows that are not rejected
+
+
+class RowError(Exception):
+    """Why a row cannot be scored."""
+
+
+def parse(records: list[Record], plan: Plan) -> Parsed:
+    parsed = Parsed()
+    read = _READERS[plan.source]
+    for record in records:
+        try:
+            if record.fault:
+                raise RowError(record.fault)
+            row = read(record.raw, plan)
+            refuse(row.text, plan)
+            parsed.rows.append(row)
+        except RowError as error:
+            raw = record.raw.decode(errors="backslashreplace").rstrip("\r\n")
+            parsed.rejected.append(Rejection(record.line, str(error), raw))
+    return parsed
+
+
+def refuse(text: Any, plan: Plan) -> None:
+    """
+    Raises:
+        RowError: there is no text, or none that the service would take.
+    """
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise RowError(f"no text in {plan.text_column!r}")
+    if not isinstance(text, str):
+        raise RowError(f"{plan.text_column!r} is {type(text).__name__}, expected a string")
+    if len(text) > plan.max_characters:
+        raise RowError(
+            f"{len(text):,} characters; a text may have {plan.max_characters:,} (MAX_CHARACTERS)"
+        )
+
+
+def _delimited(raw: bytes, plan: Plan, *, delimiter: str) -> Row:
+    try:
+        found = fields(raw, delimiter)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(error) from error
+    except csv.Error as error:
+        raise RowError(str(error)) from error
+    if len(found) != len(plan.columns):
+        raise RowError(f"{len(found)} fields, expected {len(plan.columns)}")
+    values = dict(zip(plan.columns, found, strict=True))
+    return Row(values[plan.text_column], values)
+
+
+def _line(raw: bytes, plan: Plan) -> Row:
+    try:
+        text = raw.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(error) from error
+    return Row(text, {plan.text_column: text})
+
+
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _json(raw: bytes, plan: Plan) -> Row:
+    try:
+        raw.decode()  # what is not looked into is not checked by the decoder
+        values = _object.decode(raw)
+        text = msgspec.json.decode(values.get(plan.text_column) or b"null")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(error) from error
+    except msgspec.ValidationError as error:
+        raise RowError("not a JSON object, expected {…}") from error
+    except msgspec.DecodeError as error:
+        raise RowError(f"not JSON ({error})") from error
+    for column in plan.added:
+        if column.name in values:
+            raise RowError(f"it has a field {column.name!r} already, as the answer would")
+    if plan.target is not Format.JSONL and not values.keys() <= set(plan.columns):
+        odd = next(name for name in values if name not in plan.columns)
+        raise RowError(f"a field {odd!r}, which the first rows have not; write .jsonl to keep it")
+    return Row(text, values, raw.strip())
+
+
+def _not_utf8(error: UnicodeDecodeError) -> RowError:
+    return RowError(f"not UTF-8 at byte {error.start} of the row (Excel: save as “CSV UTF-8”)")
+
+
+_READERS: Mapping[Format, Callable[[bytes, Plan], Row]] = {
+    Format.CSV: partial(_delimited, delimiter=","),
+    Format.TSV: partial(_delimited, delimiter="\t"),
+    Format.JSONL: _json,
+    Format.LINES: _line,
+}

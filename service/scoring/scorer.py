@@ -1,0 +1,112 @@
+"""One chunk: parsed, scored as `/predict` would, encoded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+
+from service.batcher import Batcher, Probabilities
+from service.bundle import Bundle
+from service.predictor import Prediction, Predictor
+from service.registry import Registry
+from service.scoring import arrow, rows
+from service.scoring.chunks import Chunk, Plan, Readers, Scored
+from service.scoring.encode import encoded, rejections
+
+# Texts and tokens of a forward pass, at most. A CPU gains nothing from more; a GPU takes about as
+# long for many as for few.
+CPU_BATCH = (128, 16_384)
+GPU_BATCH = (2_048, 262_144)
+
+# A forward pass may be padded to this many times its real tokens; beyond, two passes cost less.
+_MOST_PADDING = 1.25
+
+
+class Scorer:
+    """Bundles that read chunks."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._predictor = Predictor(registry, AtOnce(), deadline_seconds=1)
+
+    def readers(self, model: str | None) -> Readers:
+        """
+        Raises:
+            InvalidFieldError: there is no such bundle.
+        """
+        bundles = [self._registry.get(model)] if model else self._registry.routed()
+        return Readers(
+            tuple(bundle.metadata.labels for bundle in bundles),
+            {bundle.metadata.name: _digest(bundle) for bundle in bundles},
+        )
+
+    def score(self, chunk: Chunk, plan: Plan) -> Scored:
+        if isinstance(chunk.content, bytes):
+            parsed = arrow.parse(chunk.content, chunk.first_line, plan)
+        else:
+            parsed = rows.parse(chunk.content, plan)
+        predictions = self._predictor.predict([row.text for row in parsed.rows], plan.model)
+        answers = [columns(prediction, plan) for prediction in predictions]
+        return Scored(
+            encoded(parsed, answers, plan),
+            rejections(parsed.rejected),
+            len(answers),
+            len(parsed.rejected),
+        )
+
+
+def columns(prediction: Prediction, plan: Plan) -> dict[str, Any]:
+    """What is added to a row, by name."""
+    values: list[Any] = [prediction.label, prediction.score]
+    values += [prediction.scores[label] for label in plan.labels]
+    if plan.details:
+        values += [prediction.model, prediction.tokens, prediction.truncated, prediction.known]
+    return {column.name: value for column, value in zip(plan.added, values, strict=True)}
+
+
+def _digest(bundle: Bundle) -> str:
+    # No other bundle has these probabilities, to the last digit.
+    return hashlib.sha256(repr((bundle.metadata, bundle.golden)).encode()).hexdigest()[:16]
+
+
+class AtOnce(Batcher):
+    """A batcher without its thread: all texts are there at the beginning, and nobody else waits."""
+
+    def submit(
+        self, bundle: Bundle, sequences: Sequence[list[int]], deadline: float
+    ) -> Future[Probabilities]:
+        """The probabilities, (N, K); there is no deadline to keep."""
+        answers = np.empty((len(sequences), len(bundle.metadata.labels)), dtype=np.float32)
+        lengths = [len(sequence) for sequence in sequences]
+        most = GPU_BATCH if bundle.device.type == "cuda" else CPU_BATCH
+        for batch in of_like_length(lengths, *most):
+            answers[batch] = bundle.probabilities([sequences[place] for place in batch])
+        future: Future[Probabilities] = Future()
+        future.set_result(answers)
+        return future
+
+
+def of_like_length(
+    lengths: Sequence[int], most_texts: int, most_tokens: int
+) -> Iterator[list[int]]:
+    """Places of texts, a forward pass at a time, the shortest texts first.
+
+    >>> list(of_like_length([9, 2, 2, 10], 64, 1_000))
+    [[1, 2], [0, 3]]
+    """
+    batch: list[int] = []
+    tokens = 0
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        padded = lengths[place] * (len(batch) + 1)
+        too_many = len(batch) == most_texts or padded > most_tokens
+        if batch and (too_many or padded > _MOST_PADDING * (tokens + lengths[place])):
+            yield batch
+            batch, tokens = [], 0
+        batch.append(place)
+        tokens += lengths[place]
+    if batch:
+        yield batch
