@@ -133,7 +133,7 @@ def _run_networks(models: Path, seed: int, seconds: float, ready: Any, results: 
 
 def _batches(registry: Registry, texts: Sequence[str]) -> Iterator[tuple[Any, Tensor, Tensor]]:
     """What a chunk comes to: networks with ids (T, N) and lengths (N,)."""
-    for bundle in registry.routed():
+    for bundle in registry.now.routed():
         read = [bundle.encode(text) for text in texts if registry.for_text(text) is bundle]
         sequences = [torch.tensor(encoding.ids) for encoding in read]
         for places in of_like_length([len(sequence) for sequence in sequences], *CPU_BATCH):

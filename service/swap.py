@@ -41,7 +41,7 @@ _SETTLED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Problem:
+class FileProblem:
     """Why a file is not what is served, as `GET /models` shows it."""
 
     file: Annotated[str, Meta(description="Its name in the folder.")]
@@ -78,7 +78,7 @@ class Swapper:
         # Of each file, as it was when something came of it; at the last look, settled or not.
         self._dealt_with = {file.path: file.stamp for file in files}
         self._last_look: dict[Path, Stamp] = {}
-        self._problems: dict[Path, Problem] = {}
+        self._problems: dict[Path, FileProblem] = {}
         # Its put() may be called in a signal's handler, even inside another put().
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="swapper", daemon=True)
@@ -100,7 +100,7 @@ class Swapper:
         self._asked.put(True)
 
     @property
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[FileProblem]:
         return [problem for _, problem in sorted(self._problems.copy().items())]
 
     def look(self) -> bool:
@@ -193,7 +193,7 @@ class Swapper:
     def _reject(self, path: Path, detail: str) -> None:
         old = self._served.get(path)
         self._keep(path, old)
-        self._problems[path] = Problem(path.name, detail, _now())
+        self._problems[path] = FileProblem(path.name, detail, _now())
         self._on_outcome(path.stem, "rejected")
         log.error(
             "%s: not taken, %s: %s",
@@ -225,7 +225,7 @@ class Swapper:
         path = file.path
         if file.bundle is self._registry.default or not self._last_look:
             detail = "The file is gone; its bundle is served until the service stops. Put it back."
-            self._problems[path] = Problem(path.name, detail, _now())
+            self._problems[path] = FileProblem(path.name, detail, _now())
             log.error("%s: %s", path, detail)
             return
         self._serve({other: kept for other, kept in self._served.items() if other != path})

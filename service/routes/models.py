@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from service.bundle import Bundle, Metadata
 from service.registry import Registry, Shelf
 from service.routes.body import json_response
-from service.swap import Problem, Swapper
+from service.swap import FileProblem, Swapper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class ModelsResponse(Struct):
 
     models: Annotated[list[ServedModel], Meta(description="By name.")]
     problems: Annotated[
-        list[Problem], Meta(description="Files of the folder that are not what is served.")
+        list[FileProblem], Meta(description="Files of the folder that are not what is served.")
     ]
 
 

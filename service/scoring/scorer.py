@@ -38,7 +38,7 @@ class Scorer:
         Raises:
             InvalidFieldError: there is no such bundle.
         """
-        bundles = [self._registry.get(model)] if model else self._registry.routed()
+        bundles = [self._registry.get(model)] if model else self._registry.now.routed()
         return Readers(
             tuple(bundle.metadata.labels for bundle in bundles),
             {bundle.metadata.name: _digest(bundle) for bundle in bundles},
