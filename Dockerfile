@@ -21,8 +21,10 @@ RUN /opt/venv/bin/python scripts/install_torch.py \
  && rm -rf include share test \
  && find bin -mindepth 1 ! -name torch_shm_manager -exec rm -rf {} +
 
-COPY requirements/service.txt requirements/
-RUN /opt/venv/bin/python -m pip install --no-deps -r requirements/service.txt \
+# otel instead of service adds OpenTelemetry.
+ARG REQUIREMENTS=service
+COPY requirements/${REQUIREMENTS}.txt requirements/
+RUN /opt/venv/bin/python -m pip install --no-deps -r requirements/${REQUIREMENTS}.txt \
  && /opt/venv/bin/python -m pip check \
  && /opt/venv/bin/python -m pip uninstall --yes pip
 

@@ -19,12 +19,12 @@ E2E ?= tests/e2e
 unexport PYTHONHOME PYTHONPATH
 
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
-	-f docker-compose.yml $(if $(GPU),-f docker-compose.gpu.yml)
+	-f docker-compose.yml $(if $(GPU),-f docker-compose.gpu.yml) $(if $(MONITORING),--profile monitoring)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-training setup-dev setup-benchmarks setup-e2e screenshots serve test train evaluate \
-	benchmark benchmark-engine benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down \
+.PHONY: help setup setup-training setup-dev setup-benchmarks setup-e2e setup-otel screenshots serve test train \
+	evaluate benchmark benchmark-engine benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down \
 	clean lock FORCE
 
 help: ## list the targets
@@ -43,6 +43,8 @@ setup-dev: $(VENV)/.dev
 setup-benchmarks: $(VENV)/.benchmarks
 
 setup-e2e: $(VENV)/.e2e
+
+setup-otel: $(VENV)/.otel
 
 serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODELS_DIR)
 	@exec $(PY) -m gunicorn -c service/gunicorn.conf.py service.wsgi:app
@@ -96,10 +98,10 @@ ci-train-serve: setup-dev
 docker-build: ## build the image (GPU=1 for CUDA)
 	$(COMPOSE) build
 
-up: ## build and start the container in the background (PORT, GPU=1)
+up: ## build and start the container in the background (PORT, GPU=1, MONITORING=1)
 	$(COMPOSE) up --build --detach
 
-down: ## stop and remove the container
+down: ## stop and remove the container (and MONITORING=1)
 	$(COMPOSE) down
 
 clean: ## remove .venv and caches; models, data and runs stay
@@ -157,6 +159,11 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.torch
 	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.otel: requirements/otel.txt | $(VENV)/.torch
+	@echo "Installing OpenTelemetry (requirements/otel.txt) ..."
+	@$(PIP_INSTALL) --quiet -r requirements/otel.txt
+	@touch $@
+
 $(VENV)/.benchmarks: requirements/benchmarks.txt | $(VENV)/.torch
 	@echo "Installing what benchmarks need (requirements/benchmarks.txt; about 130 MB) ..."
 	@$(PIP_INSTALL) -r requirements/benchmarks.txt
@@ -177,13 +184,14 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m uv pip compile --quiet 
 PLATFORMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
 
 lock: setup-dev ## bring requirements/*.txt in line with pyproject.toml (UPGRADE=1: newest releases)
-	$(COMPILE) --extra training --group dev $(if $(UPGRADE),--upgrade) -o requirements/dev.txt >/dev/null
+	$(COMPILE) --extra training --extra otel --group dev $(if $(UPGRADE),--upgrade) -o requirements/dev.txt >/dev/null
 	$(COMPILE) --extra training --group benchmarks $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
 		-o requirements/benchmarks.txt >/dev/null
 	$(COMPILE) --group e2e $(if $(UPGRADE),--upgrade) -c requirements/dev.txt \
 		-o requirements/e2e.txt >/dev/null
 	$(COMPILE) --extra training -c requirements/dev.txt -o requirements/training.txt >/dev/null
 	$(COMPILE) -c requirements/dev.txt -o requirements/service.txt >/dev/null
+	$(COMPILE) --extra otel -c requirements/dev.txt -o requirements/otel.txt >/dev/null
 	@for python in 3.11 3.12 3.13; do for platform in $(PLATFORMS); do \
 		echo "Looking for wheels for Python $$python on $$platform ..."; \
 		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt requirements/e2e.txt \

@@ -7,9 +7,11 @@ from functools import partial
 import torch
 from flask import Flask
 
-from service import access, problems
+from service import access, problems, telemetry
 from service.batcher import Batcher
 from service.folder import File, load_folder, load_what_is_good
+from service.metrics import Metrics
+from service.observe import Observer
 from service.predictor import Predictor
 from service.registry import Registry
 from service.routes import (
@@ -24,8 +26,10 @@ from service.routes import (
     sagemaker,
     v1,
 )
+from service.routes import metrics as metrics_route
 from service.settings import Settings
 from service.swap import Swapper
+from service.telemetry import Spans
 
 
 def create_app(
@@ -34,6 +38,8 @@ def create_app(
     registry: Registry | None = None,
     batcher: Batcher | None = None,
     takes_a_place: bool = False,
+    metrics: Metrics | None = None,
+    spans: Spans | None = None,
 ) -> Flask:
     """The WSGI application, with bundles loaded and warm.
 
@@ -42,6 +48,8 @@ def create_app(
         batcher: already started, instead of one with the limits in `settings`.
         takes_a_place: whether another worker has died, and this one has to serve what the others
             do: a bad bundle is then no reason not to start.
+        metrics: those that the batcher was given.
+        spans: where requests go as spans, instead of where the settings say.
 
     Raises:
         StartError: a bundle or a setting is not usable.
@@ -51,6 +59,8 @@ def create_app(
         load = load_what_is_good if takes_a_place else load_folder
         files = load(settings.models_dir, settings.device)
         registry = Registry([file.bundle for file in files], settings.default_model)
+    metrics, spans = metrics or Metrics(), spans or telemetry.spans(settings)
+    metrics.serving(registry)
     if batcher is None:
         torch.set_num_threads(settings.network_threads)
         batcher = Batcher(
@@ -59,9 +69,17 @@ def create_app(
             queue_texts=settings.queue_texts,
             queue_requests=settings.queue_requests,
             warm_up=list(registry),
+            metrics=metrics,
         )
         batcher.start()
-    swapper = Swapper(registry, files, settings.models_dir, watch_seconds=settings.models_watch)
+
+    def tell(name: str, outcome: str) -> None:
+        metrics.swapped(name, outcome)
+        metrics.serving(registry)
+
+    swapper = Swapper(
+        registry, files, settings.models_dir, watch_seconds=settings.models_watch, on_outcome=tell
+    )
     if files:
         swapper.start()
     predictor = Predictor(registry, batcher, deadline_seconds=settings.deadline_seconds)
@@ -84,4 +102,9 @@ def create_app(
     app.register_blueprint(sagemaker.blueprint(predictor, settings, check_ready))
     app.register_blueprint(page.blueprint(settings))
     app.register_blueprint(contract.blueprint(registry, settings))
+    app.register_blueprint(metrics_route.blueprint(metrics))
+    # Last, so that it is around all of it.
+    app.wsgi_app = Observer(  # type: ignore[method-assign]  # as Flask's documentation says
+        app.wsgi_app, metrics, access_log=settings.access_log, spans=spans
+    )
     return app

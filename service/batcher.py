@@ -26,6 +26,8 @@ import numpy.typing as npt
 
 from service.bundle import Bundle
 from service.errors import DeadlineError, OverloadedError
+from service.metrics import Metrics
+from service.trace import current
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class _Job:
         self.bundle = bundle
         self.sequences = sequences
         self.deadline = deadline  # of time.monotonic()
+        self.trace = current()  # of the request, which is on this thread
         self.future: Future[Probabilities] = Future()
         self.answers = np.empty((len(sequences), len(bundle.metadata.labels)), dtype=np.float32)
         self.missing = len(sequences)
@@ -60,6 +63,7 @@ class _Reading:
         self.bundle = bundle
         self.ids = ids
         self.deadline = deadline  # of time.monotonic()
+        self.trace = current()
         self.future: Future[Probabilities] = Future()
         self.answers = np.empty((len(ids), len(bundle.metadata.labels)), dtype=np.float32)
         self.done = 0  # tokens
@@ -76,6 +80,7 @@ class Batcher:
         queue_requests: requests that may be without an answer, those being read included: each
             holds a thread.
         warm_up: bundles to be run before the first request.
+        metrics: told of each forward pass and of what waits.
     """
 
     def __init__(
@@ -86,11 +91,13 @@ class Batcher:
         queue_texts: int = 8_192,
         queue_requests: int = 124,
         warm_up: Sequence[Bundle] = (),
+        metrics: Metrics | None = None,
     ) -> None:
         self._batch_texts = batch_texts
         self._batch_tokens = batch_tokens
         self._queue_texts = queue_texts
         self._queue_requests = queue_requests
+        self._metrics = metrics
         self._jobs: deque[_Job] = deque()
         self._readings: deque[_Reading] = deque()
         self._waiting_texts = 0
@@ -146,6 +153,7 @@ class Batcher:
             if (self._jobs and too_many_texts) or self._unanswered >= self._queue_requests:
                 raise OverloadedError("More requests are waiting than can be answered in time.")
             self._jobs.append(job)
+            job.trace.waits()
             self._waiting_texts += len(sequences)
             self._unanswered += 1
             job.future.add_done_callback(self._answered)
@@ -176,6 +184,7 @@ class Batcher:
             if self._unanswered >= self._queue_requests:
                 raise OverloadedError("More requests are waiting than can be answered in time.")
             self._readings.append(reading)
+            reading.trace.waits()
             self._unanswered += 1
             reading.future.add_done_callback(self._answered)
             self._changed.notify()
@@ -191,17 +200,18 @@ class Batcher:
         self._warm.set_result(None)
         while True:
             with self._changed:
+                if not (self._jobs or self._readings):
+                    self._tell_waiting()
                 self._changed.wait_for(lambda: self._jobs or self._readings or self._stopping)
                 if not (self._jobs or self._readings):
                     return
+                self._tell_waiting()
                 taken = self._take()
                 reading = self._readings.popleft() if self._readings else None
             for batch in _of_like_length(taken, self._batch_tokens):
-                _read(batch)
+                self._tell_read(batch, _read(batch))
             if reading is not None:
-                _read_on(reading, min(self._batch_tokens, _PIECE_TOKENS))
-                if not reading.future.done():
-                    self._readings.append(reading)
+                self._read_on(reading)
 
     def _take(self) -> list[tuple[_Job, int]]:
         """The texts of the next round, all for one bundle; called with the lock held."""
@@ -230,6 +240,25 @@ class Batcher:
             self._jobs.rotate(-1)
         return taken
 
+    def _tell_waiting(self) -> None:
+        if self._metrics is not None:
+            self._metrics.waiting(self._waiting_texts)
+
+    def _tell_read(self, batch: list[tuple[_Job, int]], seconds: float | None) -> None:
+        if self._metrics is not None and seconds is not None:
+            tokens = sum(len(job.sequences[place]) for job, place in batch)
+            self._metrics.forward_pass(batch[0][0].bundle, len(batch), tokens, seconds)
+
+    def _read_on(self, reading: _Reading) -> None:
+        """One piece of it; then it waits for its turn again."""
+        done = reading.done
+        seconds = _read_piece(reading, min(self._batch_tokens, _PIECE_TOKENS))
+        if self._metrics is not None and seconds is not None:
+            tokens = sum(range(done + 1, reading.done + 1))
+            self._metrics.forward_pass(reading.bundle, reading.done - done, tokens, seconds)
+        if not reading.future.done():
+            self._readings.append(reading)
+
     def _answered(self, _: Future[Probabilities]) -> None:
         with self._changed:  # a lock that _take may hold already, on this same thread
             self._unanswered -= 1
@@ -253,19 +282,28 @@ def _of_like_length(
         yield batch
 
 
-def _read(batch: list[tuple[_Job, int]]) -> None:
-    """One forward pass; its answers go to their jobs, and a failure goes there too."""
+def _read(batch: list[tuple[_Job, int]]) -> float | None:
+    """One forward pass; its answers go to their jobs, and a failure goes there too.
+
+    Returns:
+        How many seconds it took, or None if it failed.
+    """
     bundle = batch[0][0].bundle
+    began = time.monotonic()
     try:
         rows = bundle.probabilities([job.sequences[place] for job, place in batch])
     except Exception as error:  # noqa: BLE001  # this thread has to go on, and it is logged
         _read_apart(batch, error)
-        return
+        return None
+    ended = time.monotonic()
+    for job in {job for job, _ in batch}:
+        job.trace.was_read(began, ended)
     for (job, place), row in zip(batch, rows, strict=True):
         job.answers[place] = row
         job.missing -= 1
         if job.missing == 0 and not job.future.done():
             job.future.set_result(job.answers)
+    return ended - began
 
 
 def _read_apart(batch: list[tuple[_Job, int]], error: Exception) -> None:
@@ -276,16 +314,24 @@ def _read_apart(batch: list[tuple[_Job, int]], error: Exception) -> None:
         return
     [(job, place)] = batch
     log.error(
-        "the network failed at a text of %d tokens", len(job.sequences[place]), exc_info=error
+        "the network failed at a text of %d tokens",
+        len(job.sequences[place]),
+        exc_info=error,
+        extra={"request_id": job.trace.request_id},
     )
     _fail(job, error)
 
 
-def _read_on(reading: _Reading, most_tokens: int) -> None:
-    """The next piece of a text; its answers are kept, and a failure goes to who waits for them."""
-    if reading.deadline <= time.monotonic():
+def _read_piece(reading: _Reading, most_tokens: int) -> float | None:
+    """The next piece of a text; its answers are kept, and a failure goes to who waits for them.
+
+    Returns:
+        How many seconds it took, or None if it failed.
+    """
+    began = time.monotonic()
+    if reading.deadline <= began:
         _fail(reading, DeadlineError("The answer was not ready in time; the text is long."))
-        return
+        return None
     begin, end = reading.done, reading.done + 1
     # A piece of n answers is a batch of n texts of up to `end` tokens.
     while end < len(reading.ids) and (end + 1 - begin) * (end + 1) <= most_tokens:
@@ -293,12 +339,20 @@ def _read_on(reading: _Reading, most_tokens: int) -> None:
     try:
         reading.answers[begin:end] = reading.bundle.running_probabilities(reading.ids, begin, end)
     except Exception as error:  # this thread has to go on, and it is logged
-        log.error("the network failed within a text of %d tokens", len(reading.ids), exc_info=error)
+        log.error(
+            "the network failed within a text of %d tokens",
+            len(reading.ids),
+            exc_info=error,
+            extra={"request_id": reading.trace.request_id},
+        )
         _fail(reading, error)
-        return
+        return None
+    ended = time.monotonic()
+    reading.trace.was_read(began, ended)
     reading.done = end
     if end == len(reading.ids):
         reading.future.set_result(reading.answers)
+    return ended - began
 
 
 def _fail(job: _Job | _Reading, error: Exception) -> None:

@@ -1,12 +1,14 @@
 """gunicorn's settings (https://docs.gunicorn.org/en/stable/settings.html), each with its reason."""
 
-import logging
 import os
 import signal
 import socket
 import sys
 from pathlib import Path
 
+from gunicorn import glogging
+
+from service import logs, metrics_folder
 from service.archive import find_bundles, read_file, read_parts
 from service.errors import SettingsError, StartError
 from service.keys import Keys
@@ -35,7 +37,20 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True  # it wants a writable home, which a container does not have
 loglevel = settings.log_level
 errorlog = "-"
-accesslog = None  # a line per request costs more than the request's JSON
+accesslog = None  # service/observe.py has its own, with the request's id
+
+
+class Logger(glogging.Logger):
+    """gunicorn's own lines look like all others. (With its `logconfig` it would format a line for
+    each request, wanted or not.)"""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.formatter(settings.log_format))
+
+
+logger_class = Logger
 
 
 def on_starting(server):
@@ -51,6 +66,7 @@ def on_starting(server):
     # gunicorn's own answer to SIGHUP is new workers: seconds, twice the memory, and connections
     # that break. The workers look at the bundles instead (service/swap.py).
     server.handle_hup = lambda: server.kill_workers(signal.SIGHUP)
+    prepare_metrics()
 
 
 def refuse_bad_bundles_and_keys():
@@ -81,14 +97,27 @@ def refuse_taken_port():
 
 
 def post_fork(server, worker):
-    """What our own code logs goes where gunicorn's lines go."""
-    service = logging.getLogger("service")
-    service.handlers = worker.log.error_log.handlers
-    service.setLevel(worker.log.error_log.level)
+    """Before the worker loads anything."""
     # SIGHUP would end a worker that is still loading: it waits until there is a handler.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     if worker.age > settings.workers:  # gunicorn numbers them from 1, and this is one more
         os.environ["MANYTONE_TAKES_A_PLACE"] = "1"
+
+
+def prepare_metrics():
+    # prometheus_client looks at the variable when a worker imports it.
+    try:
+        folder = metrics_folder.prepared(settings.prometheus_multiproc_dir, worker_tmp_dir)
+    except StartError as error:
+        sys.exit(f"manytone cannot start: {error}")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def child_exit(server, worker):
+    """A worker is gone: what it counted stays, what it had in hand does not."""
+    from prometheus_client.multiprocess import mark_process_dead  # not before it is needed
+
+    mark_process_dead(worker.pid)
 
 
 def post_worker_init(worker):

@@ -15,6 +15,7 @@ from service.batcher import Batcher, Probabilities
 from service.bundle import Bundle, Encoding
 from service.errors import DeadlineError
 from service.registry import Registry
+from service.trace import current
 
 # Answers are right within 1e-5, whatever batch they were read in: more digits would be noise.
 _DIGITS = 6
@@ -93,18 +94,22 @@ class Predictor:
             OverloadedError: too much waits already.
             DeadlineError: the answer was not ready in time.
         """
-        deadline = time.monotonic() + self._deadline_seconds
+        trace, began = current(), time.monotonic()
+        deadline = began + self._deadline_seconds
         registry = self._registry.now  # one for all texts: bundles may be swapped meanwhile
         chosen = registry.get(model) if model is not None else None
         read = [(bundle := chosen or registry.for_text(t), bundle.encode(t)) for t in texts]
+        trace.tokenized(began)
         answers: list[Prediction | None] = [None] * len(texts)
         for bundle, places, future in self._submitted(read, deadline):
             for place, row in zip(places, _result(future, deadline), strict=True):
                 answers[place] = _prediction(bundle, read[place][1], row.tolist())
-        return [
+        predictions = [
             answer or _no_evidence(bundle, encoding)
             for answer, (bundle, encoding) in zip(answers, read, strict=True)
         ]
+        trace.predictions += predictions
+        return predictions
 
     def explain(self, text: str, model: str | None = None) -> Explanation:
         """The network read as many-to-many.
@@ -114,15 +119,21 @@ class Predictor:
             OverloadedError: too much waits already.
             DeadlineError: the answer was not ready in time.
         """
-        deadline = time.monotonic() + self._deadline_seconds
+        trace, began = current(), time.monotonic()
+        deadline = began + self._deadline_seconds
         registry = self._registry.now
         bundle = registry.get(model) if model is not None else registry.for_text(text)
         encoding = bundle.encode(text)
-        if encoding.known == 0:
+        trace.tokenized(began)
+        if encoding.known > 0:
+            future = self._batcher.submit_reading(bundle, encoding.ids, deadline)
+            rows = _result(future, deadline).tolist()
+        else:
             even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
-            return _explanation(bundle, text, encoding, [even] * len(encoding.ids))
-        future = self._batcher.submit_reading(bundle, encoding.ids, deadline)
-        return _explanation(bundle, text, encoding, _result(future, deadline).tolist())
+            rows = [even] * len(encoding.ids)
+        explanation = _explanation(bundle, text, encoding, rows)
+        trace.predictions.append(explanation)
+        return explanation
 
     def _submitted(
         self, read: list[tuple[Bundle, Encoding]], deadline: float

@@ -56,6 +56,10 @@ class Settings:
     cors_origins: tuple[str, ...] = ()  # exact ones, or "*" alone
     proxies: int = 0  # in front of the service, each adding to X-Forwarded-For
     log_level: str = "info"
+    log_format: str = "auto"  # json, text, or auto: text where stderr is a terminal
+    access_log: bool = False  # a line per request, which costs more than the request's JSON
+    prometheus_multiproc_dir: Path | None = None  # of the workers' metrics; None makes one
+    otel_exporter_otlp_endpoint: str = ""  # where spans go; "" makes none
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -114,6 +118,17 @@ class Settings:
             proxies=read("PROXIES", cls.proxies, _within(int, 0, 16), "0 to 16 proxies"),
             log_level=read(
                 "LOG_LEVEL", cls.log_level, _log_level, "debug, info, warning, error or critical"
+            ),
+            log_format=read("LOG_FORMAT", cls.log_format, _log_format, "auto, json or text"),
+            access_log=read("ACCESS_LOG", cls.access_log, _switch, "1 or 0"),
+            prometheus_multiproc_dir=read(
+                "PROMETHEUS_MULTIPROC_DIR", cls.prometheus_multiproc_dir, Path, "a folder"
+            ),
+            otel_exporter_otlp_endpoint=read(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                cls.otel_exporter_otlp_endpoint,
+                _http_address,
+                "an http:// or https:// address",
             ),
         )
 
@@ -249,3 +264,23 @@ def _log_level(text: str) -> str:
     if text.lower() not in ("debug", "info", "warning", "error", "critical"):
         raise ValueError(text)
     return text.lower()
+
+
+def _log_format(text: str) -> str:
+    if text.lower() not in ("auto", "json", "text"):
+        raise ValueError(text)
+    return text.lower()
+
+
+def _switch(text: str) -> bool:
+    switches = {"1": True, "true": True, "on": True, "yes": True}
+    switches |= {"0": False, "false": False, "off": False, "no": False}
+    if text.lower() not in switches:
+        raise ValueError(text)
+    return switches[text.lower()]
+
+
+def _http_address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise ValueError(text)
+    return text

@@ -9,15 +9,16 @@ import os
 
 from gunicorn.errors import AppImportError
 
+from service import logs
 from service.app import create_app
 from service.errors import StartError
 from service.settings import Settings
 
 try:
-    # The second is set by gunicorn.conf.py, in this process.
-    app = create_app(
-        Settings.from_env(os.environ), takes_a_place="MANYTONE_TAKES_A_PLACE" in os.environ
-    )
+    settings = Settings.from_env(os.environ)
+    logs.configure(settings)
+    # The variable is set by gunicorn.conf.py, in this process.
+    app = create_app(settings, takes_a_place="MANYTONE_TAKES_A_PLACE" in os.environ)
 except StartError as error:
     # gunicorn prints this as one line and stops; anything else would be a traceback and a retry.
     raise AppImportError(f"manytone cannot start: {error}") from error

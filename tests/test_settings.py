@@ -48,6 +48,15 @@ VARIABLES = [
     ("CORS_ORIGINS", "https://A.example, http://[::1]:3000", "cors_origins", ORIGINS),
     ("PROXIES", "2", "proxies", 2),
     ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
+    ("LOG_FORMAT", "JSON", "log_format", "json"),
+    ("LOG_FORMAT", "text", "log_format", "text"),
+    ("ACCESS_LOG", "1", "access_log", True),
+    ("ACCESS_LOG", "False", "access_log", False),
+    ("PROMETHEUS_MULTIPROC_DIR", "/srv/metrics", "prometheus_multiproc_dir", Path("/srv/metrics")),
+    (
+        *("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+        *("otel_exporter_otlp_endpoint", "http://collector:4318"),
+    ),
 ]
 
 
@@ -139,6 +148,10 @@ def test_defaults_are_those_of_the_class_but_for_the_workers():
         ("PROXIES", "17"),
         ("PROXIES", "yes"),
         ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("ACCESS_LOG", "2"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_and_value(variable, value):
