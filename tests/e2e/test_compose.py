@@ -185,6 +185,14 @@ def test_the_same_probe_finds_what_is_there(service):
     assert service.inside("python", "-c", "import flask").returncode == 0
 
 
+def test_its_metrics_are_there_on_a_read_only_file_system(service):
+    address = f"http://127.0.0.1:{service.compose.port}/metrics"
+    with http.open(address, timeout=30) as response:
+        page = response.read().decode()
+    assert "manytone_worker_start_time_seconds" in page
+    assert service.inside("sh", "-c", "ls -d /dev/shm/manytone-metrics-*").returncode == 0
+
+
 def test_it_has_logged_no_traceback(service):
     logs = run(
         *("docker", "logs", service.container), stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -12,12 +12,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from local_http import free_port
+from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = [
     pytest.mark.e2e,
@@ -468,6 +471,150 @@ def test_a_worker_that_was_killed_is_replaced(serving):
         assert service.workers() != [worker]
 
 
+# --- Seen from outside ------------------------------------------------------------------------
+
+
+def scraped(service):
+    """The sum of each series over all its labels, from whichever worker takes the connection."""
+    with service.connection() as connection:
+        page = ask(connection, "GET", "/metrics")[2].decode()
+    found = Counter()
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            found[sample.name] += sample.value
+    return found
+
+
+def predict_on_new_connections(service, requests):
+    """The kernel deals connections out to the workers."""
+    for _ in range(requests):
+        with service.connection() as connection:
+            assert post(connection, {"texts": ["good", "좋다"]})[0] == 200
+
+
+def metrics_folder(service):
+    """Where a worker has its metrics mapped."""
+    (folder, *others) = {
+        Path(line.split()[-1]).parent
+        for pid in service.workers()
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines()
+        if line.endswith(f"_{pid}.db")
+    }
+    assert not others
+    return folder
+
+
+def test_whichever_worker_is_asked_the_numbers_are_those_of_all(serving):
+    with serving(WORKERS=2) as service:
+        before = scraped(service)
+        predict_on_new_connections(service, 30)
+        for place in range(12):  # both workers answer: one alone by chance once in 2,048
+            found = scraped(service)
+            assert (
+                found["manytone_requests_total"] == before["manytone_requests_total"] + 31 + place
+            )
+            assert found["manytone_predictions_total"] == 60
+            assert found["manytone_queue_seconds_count"] == 30
+            assert found["manytone_batch_texts_sum"] == 60
+            assert found["manytone_requests_in_flight"] == 1
+            assert found["manytone_model_info"] == 2
+
+
+def test_what_a_dead_worker_counted_stays_and_what_it_had_in_hand_does_not(serving):
+    with serving(WORKERS=2) as service:
+        predict_on_new_connections(service, 20)
+        folder = metrics_folder(service)
+        for worker in service.workers():
+            os.kill(worker, signal.SIGKILL)
+        eventually(
+            lambda: (
+                service.log.read_text().count("ready on http://") == 4
+                and service.status("/readyz") == 200
+            ),
+            READY_SECONDS,
+            service,
+        )
+        predict_on_new_connections(service, 5)
+        found = scraped(service)
+        assert found["manytone_predictions_total"] == 50
+        assert found["manytone_requests_in_flight"] == 1
+        assert len(list(folder.glob("gauge_liveall_*.db"))) == 2
+        assert service.stop() == 0
+        assert not folder.exists()
+
+
+def test_numbers_outlive_a_reload(serving):
+    with serving() as service:
+        predict_on_new_connections(service, 3)
+        folder = metrics_folder(service)
+        (worker,) = service.workers()
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: worker not in service.workers(), READY_SECONDS, service)
+        eventually(lambda: service.status("/readyz") == 200, READY_SECONDS, service)
+        assert metrics_folder(service) == folder
+        assert scraped(service)["manytone_predictions_total"] == 6
+        assert service.stop() == 0
+        assert not folder.exists()
+
+
+def test_a_folder_of_ones_own_is_wiped_first_and_stays(serving, tmp_path):
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    (folder / "counter_1.db").write_bytes(b"of an earlier run")
+    with serving(PROMETHEUS_MULTIPROC_DIR=folder) as service:
+        predict_on_new_connections(service, 1)
+        assert metrics_folder(service) == folder
+        assert scraped(service)["manytone_predictions_total"] == 2
+        assert service.stop() == 0
+    assert folder.is_dir()
+
+
+def test_every_line_of_the_log_is_json_and_one_that_is_wanted_has_the_id(serving):
+    with serving(ACCESS_LOG=1) as service:
+        headers = {"Content-Type": "application/json", "X-Request-Id": "mine"}
+        with service.connection() as connection:
+            status, answered, _ = ask(connection, "POST", "/predict", b'{"text": "good"}', headers)
+        assert (status, answered["X-Request-Id"]) == (200, "mine")
+        assert answered["Server-Timing"].startswith("queue;dur=")
+        assert service.stop() == 0
+        lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    assert {"gunicorn.error", "service.registry", "service.observe"} == {
+        line["logger"] for line in lines
+    }
+    (line,) = [line for line in lines if line.get("request_id") == "mine"]
+    assert (line["route"], line["status"]) == ("/predict", 200)
+
+
+def test_spans_reach_a_collector(serving):
+    pytest.importorskip(
+        "opentelemetry.exporter.otlp.proto.http",
+        reason="OpenTelemetry is an extra that is not installed: make setup-otel",
+    )
+    bodies = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self):  # http.server's name for it
+            bodies.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{collector.server_port}"
+        with serving(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as service:
+            predict_on_new_connections(service, 2)
+            assert service.stop() == 0  # what is left is sent when it ends
+        collector.shutdown()
+    assert {path for path, _ in bodies} == {"/v1/traces"}
+    sent = b"".join(body for _, body in bodies)
+    assert sent.count(b"POST /predict") == 2
+    for name in (b"manytone", b"tokenize", b"queue", b"network"):
+        assert name in sent
+
+
 # --- Starts that are refused ------------------------------------------------------------------
 
 
@@ -504,6 +651,11 @@ def test_a_port_just_left_is_taken_again(serving):
         pytest.param({"DEVICE": "gpu"}, ["DEVICE='gpu'", "cuda:N"], id="an unknown device"),
         pytest.param({"DEVICE": "cuda:7"}, ["DEVICE='cuda:7'", "cpu works"], id="a missing GPU"),
         pytest.param({"LOG_LEVEL": "loud"}, ["LOG_LEVEL='loud'"], id="an unknown log level"),
+        pytest.param(
+            {"PROMETHEUS_MULTIPROC_DIR": "/dev/null/metrics"},
+            ["PROMETHEUS_MULTIPROC_DIR='/dev/null/metrics'", "Not a directory"],
+            id="no folder for the metrics",
+        ),
     ],
 )
 def test_a_bad_setting_stops_the_start_with_one_clear_line(models_dir, settings, parts):
