@@ -81,7 +81,7 @@ def test_every_variable_stands_in_a_table_of_the_readme():
 def test_compose_hands_every_variable_on_but_where_to_listen_and_load():
     handed = {line.strip().removeprefix("- ") for line in COMPOSE.splitlines()}
     ours = {field.name.upper() for field in fields(Settings)}
-    assert ours - handed == {"HOST", "PORT", "MODELS_DIR"}
+    assert ours - handed == {"HOST", "PORT", "MODELS_DIR", "PROMETHEUS_MULTIPROC_DIR"}
 
 
 @pytest.mark.parametrize("text", [pytest.param("", id="empty"), pytest.param("  ", id="blank")])
