@@ -48,12 +48,8 @@ def served(models_dir):
         metrics=metrics,
     )
     app.test_client().post("/predict", json={"text": "good"})
-<<<<<<< HEAD
     batcher.stop()  # a forward pass is counted after its answers have gone
     metrics.swapped("shop", "rejected")
-=======
-    batcher.stop()  # it counts a pass once its answers are out
->>>>>>> debfc48 (What the network read is counted once its answers are out, and the tests wait for it)
     page = app.test_client().get("/metrics").get_data(as_text=True)
     return {
         sample.name: set(sample.labels)
