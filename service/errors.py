@@ -82,7 +82,11 @@ class NotJSONError(RequestError):
 
 
 class UnauthorizedError(RequestError):
-    """`challenge` says how to ask with a key (RFC 6750)."""
+    """There are API keys, and the request has none of them; `WWW-Authenticate` says how to send
+    one.
+
+    `challenge` is that header's value (RFC 6750).
+    """
 
     status = 401
     code = "unauthorized"
@@ -92,11 +96,15 @@ class UnauthorizedError(RequestError):
 
 
 class NotFoundError(RequestError):
+    """There is nothing at this path: no such route, or no model or version of that name."""
+
     status = 404
     code = "not-found"
 
 
 class NotAcceptableError(RequestError):
+    """`Accept` names no media type that the answer has."""
+
     status = 406
     code = "not-acceptable"
 
@@ -109,7 +117,8 @@ class BodyTooLargeError(RequestError):
 
 
 class MediaTypeError(RequestError):
-    """The body does not claim to be JSON: `Content-Type: application/json` is missing."""
+    """The body does not claim to be what the path takes, JSON as a rule: `Content-Type:
+    application/json` is missing. Or its `Content-Encoding` is not known."""
 
     status = 415
     code = "media-type"
@@ -130,7 +139,10 @@ class InvalidFieldError(RequestError):
 
 
 class RateLimitedError(RequestError):
-    """`retry_after` is in whole seconds."""
+    """The client asks more often than RATE_LIMIT; `Retry-After` says when to come back.
+
+    `retry_after` is in whole seconds.
+    """
 
     status = 429
     code = "rate-limited"

@@ -54,21 +54,40 @@ class Prediction(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True):
     """One token, and what the network thought after reading up to it."""
 
-    text: str  # the characters `start` to `end` of the text as it was sent
-    start: int  # counted in Unicode code points
-    end: int
-    score: float  # the probability, so far, of the label that the whole text was given
-    added: float  # by how much this token moved it, -1 to 1; the first moves it from even
-    scores: dict[str, float]  # of every label, so far
+    text: Annotated[
+        str, Meta(description="The characters `start` to `end` of the text as it was sent.")
+    ]
+    start: Annotated[int, Meta(ge=0, description="Counted in Unicode code points.")]
+    end: Annotated[int, Meta(ge=0, description="Behind its last character, counted so as well.")]
+    score: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="The probability, so far, of the label that the whole text was given.",
+        ),
+    ]
+    added: Annotated[
+        float,
+        Meta(
+            ge=-1,
+            le=1,
+            description="By how much this token moved it; the first one moves it from even.",
+        ),
+    ]
+    scores: Annotated[
+        dict[str, Annotated[float, Meta(ge=0, le=1)]],
+        Meta(description="The probability of every label, so far."),
+    ]
 
 
 class Explanation(Prediction, frozen=True):
-    """The answer of `/predict`, and how the network came to it, token by token.
+    """The answer of `/predict`, and how the network came to it, token by token."""
 
-    `reading` has as many entries as there are `tokens`; the last one's scores are the answer's.
-    """
-
-    reading: list[Step]
+    reading: Annotated[
+        list[Step],
+        Meta(description="As many as there are `tokens`; the scores of the last are the answer's."),
+    ]
 
 
 class Predictor:
@@ -83,11 +102,11 @@ class Predictor:
         self._batcher = batcher
         self._deadline_seconds = deadline_seconds
 
-    def predict(self, texts: Sequence[str], model: str | None = None) -> list[Prediction]:
+    def predict(self, texts: Sequence[str], model: str | Bundle | None = None) -> list[Prediction]:
         """One prediction per text, in order; texts of several languages may come together.
 
         Args:
-            model: the name of the bundle for all of them, instead of one by language.
+            model: the bundle for all of them, or its name, instead of one by language.
 
         Raises:
             InvalidFieldError: there is no such bundle.
@@ -97,7 +116,7 @@ class Predictor:
         trace, began = current(), time.monotonic()
         deadline = began + self._deadline_seconds
         registry = self._registry.now  # one for all texts: bundles may be swapped meanwhile
-        chosen = registry.get(model) if model is not None else None
+        chosen = registry.get(model) if isinstance(model, str) else model
         read = [(bundle := chosen or registry.for_text(t), bundle.encode(t)) for t in texts]
         trace.tokenized(began)
         answers: list[Prediction | None] = [None] * len(texts)

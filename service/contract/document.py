@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from service import __version__
-from service.contract.description import JSON, Body, Operation, Refusal
-from service.contract.operations import INTERNAL, REFUSALS
+from service.access import is_open
+from service.contract.description import JSON, Body, Example, Operation, Refusal
+from service.contract.refusals import CLOSED, EVERYWHERE, REFUSALS
 from service.errors import InvalidFieldError, RequestError
 from service.problems import Problem, problem
-from service.settings import Settings
+from service.routes.protocols import PlainError
+from service.settings import Rate, Settings
 
 Schema = dict[str, Any]
 
@@ -24,13 +25,16 @@ Reads a review, in English or Korean, and says how it feels.
 Bodies are JSON in UTF-8: at most MAX_BODY_BYTES bytes, MAX_TEXTS texts of MAX_CHARACTERS characters
 (Unicode code points) each. What is not answered within DEADLINE_SECONDS seconds is refused.
 
-Every error is a problem document (RFC 9457): `code` is for programs, `detail` for people. An
-unknown path is a 404 (`not-found`); a method that a path does not take is a 405
-(`method-not-allowed`) whose `Allow` names those it takes. GET implies HEAD, and every path takes
-OPTIONS. Only what is no HTTP at all is refused in the server's own words."""
+Every error is a problem document (RFC 9457): `code` is for programs, `detail` for people. Below
+`/v1` and `/v2` it is `{"error": "…"}`, as those protocols have it. An unknown path is a 404
+(`not-found`); a method that a path does not take is a 405 (`method-not-allowed`) whose `Allow`
+names those it takes. GET implies HEAD, and every path takes OPTIONS. Only what is no HTTP at all is
+refused in the server's own words.
 
-# Errors of every operation.
-EVERYWHERE: tuple[type[RequestError] | Refusal, ...] = (INTERNAL,)
+Where the service has API keys, every path asks for one, in either of two headers, but for those
+that say otherwise; where it has none, a key that is sent is not looked at. Where it has a
+RATE_LIMIT, what it counts is told in `RateLimit-Limit`, `RateLimit-Remaining` and
+`RateLimit-Reset`."""
 
 # What a client may send with every request.
 PARAMETERS: Mapping[str, Schema] = {
@@ -60,6 +64,38 @@ HEADERS: Mapping[str, Schema] = {
         "schema": {"type": "integer", "minimum": 1},
         "example": 1,
     },
+    "WWW-Authenticate": {
+        "description": "How to send a key (RFC 6750).",
+        "required": True,
+        "schema": {"type": "string"},
+        "example": "Bearer",
+    },
+    "RateLimit-Limit": {
+        "description": "With RATE_LIMIT: the requests of its tightest part.",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 100,
+    },
+    "RateLimit-Remaining": {
+        "description": "With RATE_LIMIT: how many of them may be sent now.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 99,
+    },
+    "RateLimit-Reset": {
+        "description": "With RATE_LIMIT: seconds until all of them may be sent again.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 1,
+    },
+    "ETag": {
+        "description": "Changes with the content.",
+        "required": True,
+        "schema": {"type": "string"},
+        "example": '"2b1c0a4f"',
+    },
+    "Inference-Header-Content-Length": {
+        "description": "How many bytes of the answer are JSON, where tensors stand behind it.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 178,
+    },
     "Allow": {
         "description": "The methods that the path takes.",
         "required": True,
@@ -68,15 +104,45 @@ HEADERS: Mapping[str, Schema] = {
     },
 }
 _ON_EVERY_ANSWER = ("X-Request-Id",)
-_ON_A_PROBLEM = {405: ("Allow",), 503: ("Retry-After",)}
+_COUNTED = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+_ON_AN_ERROR = {
+    401: ("WWW-Authenticate",),
+    405: (*_COUNTED, "Allow"),
+    429: (*_COUNTED, "Retry-After"),
+    503: (*_COUNTED, "Retry-After"),
+}
+
+_IF_NONE_MATCH: Schema = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of what the client has.",
+    "schema": {"type": "string"},
+}
+
+KEYS: Mapping[str, Schema] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, as in `Authorization: Bearer KEY`.",
+    },
+    "header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same key, for clients whose `Authorization` is meant for a proxy.",
+    },
+}
+
+# The errors' types, and what their responses are called.
+_ERRORS = {Problem: "Problem", PlainError: "PlainError"}
 
 
 def openapi(
-    operations: Iterable[Operation], settings: Settings, models: Sequence[str]
+    operations: Iterable[Operation], settings: Settings, models: Mapping[str, str]
 ) -> dict[str, Any]:
     """
     Args:
-        models: the names of the bundles that are served.
+        models: the names of the bundles that are served, and their versions.
 
     Returns:
         The document, of what `json.dumps` takes.
@@ -92,15 +158,17 @@ def openapi(
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "tags": [{"name": tag} for tag in dict.fromkeys(op.tag for op in operations)],
-        "paths": _paths(operations, schemas),
+        "paths": _paths(operations, schemas, settings),
         "components": {
             "schemas": schemas.components,
-            "responses": _problems(),
+            "responses": _errors(operations),
             "parameters": dict(PARAMETERS),
             "headers": dict(HEADERS),
+            "securitySchemes": dict(KEYS),
         },
     }
-    filled: dict[str, Any] = _filled(document, settings, list(models))
+    served = {"MODELS": list(models), "VERSIONS": sorted(set(models.values()))}
+    filled: dict[str, Any] = _filled(document, settings, served)
     return filled
 
 
@@ -108,7 +176,7 @@ class Schemas:
     """The JSON Schema of every type that an operation names, made by msgspec in one go."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        types = [Problem, *(type_ for operation in operations for type_ in _types(operation))]
+        types = [*_ERRORS, *(type_ for operation in operations for type_ in _types(operation))]
         schemas, components = msgspec.json.schema_components(
             types, ref_template="#/components/schemas/{name}"
         )
@@ -123,8 +191,10 @@ class Schemas:
 
 
 def _types(operation: Operation) -> list[Any]:
-    body = [operation.body.type] if operation.body else []
-    return [*body, *operation.answer.types, *(operation.parameters or {}).values()]
+    body, answer = operation.body, operation.answer
+    sent = [body.type, *body.others.values()] if body else []
+    parameters = {**(operation.parameters or {}), **operation.headers}
+    return [*sent, *answer.types, *answer.others.values(), *parameters.values()]
 
 
 def all_errors() -> list[Refusal]:
@@ -133,15 +203,16 @@ def all_errors() -> list[Refusal]:
     return sorted(errors, key=lambda error: (error.status, error.code))
 
 
-def _paths(operations: Iterable[Operation], schemas: Schemas) -> dict[str, Any]:
+def _paths(operations: Iterable[Operation], schemas: Schemas, settings: Settings) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method] = _operation(operation, schemas)
+        shown = _operation(operation, schemas, settings)
+        paths.setdefault(operation.path, {})[operation.method] = shown
     return paths
 
 
-def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
-    errors = [Refusal.of(error) for error in (*operation.errors, *EVERYWHERE)]
+def _operation(operation: Operation, schemas: Schemas, settings: Settings) -> dict[str, Any]:
+    name = _ERRORS[operation.error_type]
     shown: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [operation.tag],
@@ -149,8 +220,10 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         "parameters": _parameters(operation, schemas),
         "responses": {
             "200": _answer(operation, schemas),
-            **{str(status): _ref("responses", f"Problem{status}") for status in _statuses(errors)},
+            **({"304": _not_modified()} if operation.answer.cached else {}),
+            **{str(s): _ref("responses", f"{name}{s}") for s in sorted(_statuses(operation))},
         },
+        "security": _security(operation, settings),
     }
     if operation.description:
         shown["description"] = operation.description
@@ -159,8 +232,27 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     return shown
 
 
-def _statuses(errors: Iterable[Refusal]) -> list[int]:
-    return sorted({error.status for error in errors})
+def _is_open(operation: Operation) -> bool:
+    return is_open(operation.method.upper(), operation.path)
+
+
+def _security(operation: Operation, settings: Settings) -> list[Schema]:
+    """Either key; where the service has no keys, or none (docs/decisions/0009-contract.md)."""
+    if _is_open(operation):
+        return []
+    keys: list[Schema] = [{name: []} for name in KEYS]
+    return keys if settings.api_keys or settings.api_keys_file else [{}, *keys]
+
+
+def _statuses(operation: Operation) -> set[int]:
+    access = () if _is_open(operation) else CLOSED
+    errors = map(Refusal.of, (*operation.errors, *access, *EVERYWHERE))
+    return {_status(error, operation.error_type) for error in errors}
+
+
+def _status(error: Refusal, error_type: Any) -> int:
+    # The protocols tell what is wrong with a request by one status (service/routes/protocols.py).
+    return 400 if error_type is PlainError and error.status == 422 else error.status
 
 
 def _parameters(operation: Operation, schemas: Schemas) -> list[dict[str, Any]]:
@@ -179,57 +271,115 @@ def _parameters(operation: Operation, schemas: Schemas) -> list[dict[str, Any]]:
         }
         for name, type_ in (operation.parameters or {}).items()
     ]
-    return [*in_path, *(_ref("parameters", name) for name in PARAMETERS)]
+    in_header = [
+        {"name": name, "in": "header", "schema": schemas[type_]}
+        for name, type_ in operation.headers.items()
+    ]
+    if operation.answer.cached:
+        in_header.append(_IF_NONE_MATCH)
+    return [*in_path, *in_header, *(_ref("parameters", name) for name in PARAMETERS)]
 
 
 def _body(body: Body, operation: Operation, schemas: Schemas) -> dict[str, Any]:
     schema = schemas[body.type]
-    if body.one_of:
-        name = schema["$ref"].rpartition("/")[2]
-        schemas.components[name]["oneOf"] = [{"required": [field]} for field in body.one_of]
-    examples = {
-        example.key: {"summary": example.summary, "value": example.request}
-        for example in operation.examples
-    }
+    schemas.components[schema["$ref"].rpartition("/")[2]].update(body.rules)
+    by_media = {JSON: schema, **{media: schemas[type_] for media, type_ in body.others.items()}}
+    examples = operation.examples
     return {
         "description": "At most MAX_BODY_BYTES bytes.",
         "required": True,
-        "content": {JSON: {"schema": schema, "examples": examples}},
+        "content": {
+            media: _content(schema, [(e, e.request) for e in examples if e.sent == media])
+            for media, schema in by_media.items()
+        },
     }
 
 
 def _answer(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     answer = operation.answer
+    counted = () if _is_open(operation) else _COUNTED
+    cached = ("ETag",) if answer.cached else ()
     shown: dict[str, Any] = {
         "description": answer.description,
-        "headers": _headers((*_ON_EVERY_ANSWER, *answer.headers)),
+        "headers": _headers((*_ON_EVERY_ANSWER, *counted, *cached, *answer.headers)),
     }
     if answer.types:
         found = [schemas[type_] for type_ in answer.types]
-        schema = found[0] if len(found) == 1 else {"oneOf": found}
-        examples = {
-            example.key: {"summary": example.summary, "value": example.answer}
-            for example in operation.examples
+        by_media = {
+            answer.media_type: found[0] if len(found) == 1 else {"anyOf": found},
+            **{media: schemas[type_] for media, type_ in answer.others.items()},
         }
-        shown["content"] = {answer.media_type: {"schema": schema, "examples": examples}}
+        shown["content"] = {
+            media: _content(schema, _answers(operation, media))
+            for media, schema in by_media.items()
+        }
     return shown
 
 
-def _problems() -> dict[str, Any]:
-    """One response per status."""
-    by_status = groupby(all_errors(), key=lambda error: error.status)
-    return {f"Problem{status}": _problem(status, list(errors)) for status, errors in by_status}
+def _answers(operation: Operation, media: str) -> list[tuple[Example, Any]]:
+    first = operation.answer.media_type
+    return [(e, e.answer) for e in operation.examples if (e.accept or first) == media]
+
+
+def _content(schema: Schema, examples: list[tuple[Example, Any]]) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": schema}
+    if examples:
+        content["examples"] = {
+            example.key: {"summary": example.summary, "value": value} for example, value in examples
+        }
+    return content
+
+
+def _not_modified() -> dict[str, Any]:
+    return {
+        "description": "It is what the client has: its `ETag` is in `If-None-Match`.",
+        "headers": _headers((*_ON_EVERY_ANSWER, "ETag")),
+    }
+
+
+def _errors(operations: Iterable[Operation]) -> dict[str, Any]:
+    """A response per type and status that there is."""
+    used = {(op.error_type, status) for op in operations for status in _statuses(op)}
+    unknown = {(op.error_type, status) for op in operations for status in (404, 405)}
+    by_response: dict[tuple[Any, int], list[Refusal]] = {}
+    for type_ in _ERRORS:
+        for error in all_errors():
+            by_response.setdefault((type_, _status(error, type_)), []).append(error)
+    return {
+        f"{_ERRORS[type_]}{status}": _error(type_, status, errors)
+        for (type_, status), errors in by_response.items()
+        if (type_, status) in used | unknown
+    }
+
+
+def _error(type_: Any, status: int, errors: list[Refusal]) -> dict[str, Any]:
+    show = _problem if type_ is Problem else _plain_error
+    return {
+        **show(status, errors),
+        "headers": _headers((*_ON_EVERY_ANSWER, *_ON_AN_ERROR.get(status, _COUNTED))),
+    }
 
 
 def _problem(status: int, errors: list[Refusal]) -> dict[str, Any]:
     narrowed = {"status": {"const": status}, "code": {"enum": [error.code for error in errors]}}
     return {
         "description": " ".join(f"`{error.code}`: {error.when}" for error in errors),
-        "headers": _headers((*_ON_EVERY_ANSWER, *_ON_A_PROBLEM.get(status, ()))),
         "content": {
             "application/problem+json": {
                 "schema": {**_ref("schemas", "Problem"), "properties": narrowed},
                 "examples": {error.code: {"value": _example(error)} for error in errors},
+            }
+        },
+    }
+
+
+def _plain_error(status: int, errors: list[Refusal]) -> dict[str, Any]:
+    return {
+        "description": " ".join(error.when for error in errors),
+        "content": {
+            JSON: {
+                "schema": _ref("schemas", "PlainError"),
+                "examples": {error.code: {"value": {"error": error.when}} for error in errors},
             }
         },
     }
@@ -250,29 +400,36 @@ def _ref(kind: str, name: str) -> Schema:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
-def _filled(part: Any, settings: Settings, models: list[str]) -> Any:
+def _filled(part: Any, settings: Settings, served: Mapping[str, list[str]]) -> Any:
     """The document with the settings' values where it names them."""
     if isinstance(part, list):
-        return [_filled(item, settings, models) for item in part]
+        return [_filled(item, settings, served) for item in part]
     if not isinstance(part, dict):
         return part
-    return {key: _value(key, value, settings, models) for key, value in part.items()}
+    return {key: _value(key, value, settings, served) for key, value in part.items()}
 
 
-def _value(key: str, value: Any, settings: Settings, models: list[str]) -> Any:
+def _value(key: str, value: Any, settings: Settings, served: Mapping[str, list[str]]) -> Any:
     if key in ("maxLength", "maxItems") and isinstance(value, str):
         return getattr(settings, value.lower())
-    if key == "enum" and value == "MODELS":
-        return models
+    if key == "enum" and isinstance(value, str):
+        return served[value]
     if key == "description" and isinstance(value, str):
         return re.sub(r"\b[A-Z]+(_[A-Z]+)+\b", lambda name: _named(name[0], settings), value)
-    return value if key == "value" else _filled(value, settings, models)  # examples stay
+    return value if key == "value" else _filled(value, settings, served)  # examples stay
 
 
 def _named(name: str, settings: Settings) -> str:
     """
-    >>> _named("MAX_BODY_BYTES", settings)
-    'MAX_BODY_BYTES (4,194,304)'
+    >>> _named("MAX_BODY_BYTES", settings), _named("RATE_LIMIT", settings)
+    ('MAX_BODY_BYTES (4,194,304)', 'RATE_LIMIT (100/minute)')
     """
     value = getattr(settings, name.lower())
-    return f"{name} ({value:,})" if isinstance(value, int) else f"{name} ({value:g})"
+    if isinstance(value, int):
+        return f"{name} ({value:,})"
+    if isinstance(value, float):
+        return f"{name} ({value:g})"
+    # Anything else but rates may be a secret.
+    parts = value if isinstance(value, tuple) else ()
+    rates = [str(rate) for rate in parts if isinstance(rate, Rate)]
+    return f"{name} ({'; '.join(rates)})" if rates else name

@@ -1,53 +1,24 @@
-"""Every route that there is, on one page. A route that is missing here fails a test."""
+"""Every route that there is, on this page and on that of the protocols of others. A route that is
+missing fails a test."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from service.contract.description import Answer, Body, Example, Operation, Refusal
-from service.errors import (
-    BodyTooLargeError,
-    DeadlineError,
-    InvalidFieldError,
-    MediaTypeError,
-    NotJSONError,
-    OverloadedError,
-)
-from service.predictor import Prediction
+from msgspec import Meta
+
+from service.contract.description import Answer, Body, Example, Operation
+from service.contract.protocols import PROTOCOLS
+from service.contract.refusals import JSON_BODY, NETWORK
+from service.contract.shown import CLASSES, NEGATIVE, ONE_FORM, POSITIVE
+from service.errors import NotFoundError, OverloadedError
+from service.predictor import Explanation, Prediction
 from service.routes.body import ModelName
+from service.routes.explain import ExplainRequest
+from service.routes.huggingface import Classes
 from service.routes.models import ModelsResponse, ServedModel
 from service.routes.predict import PredictRequest, PredictResponse
 
-BAD_REQUEST = Refusal(400, "bad-request", "The request is not what HTTP allows.")
-NOT_FOUND = Refusal(404, "not-found", "There is nothing at this path.")
-NOT_ALLOWED = Refusal(405, "method-not-allowed", "The path does not take this method.")
-INTERNAL = Refusal(500, "internal", "The service failed; its log says why.")
-
-# What Flask itself refuses, and a failure: not among the subclasses of `RequestError`.
-REFUSALS = (BAD_REQUEST, NOT_FOUND, NOT_ALLOWED, INTERNAL)
-
-# Of every route that reads a JSON body, and of every one that asks a network.
-BODY = (BAD_REQUEST, NotJSONError, BodyTooLargeError, MediaTypeError, InvalidFieldError)
-NETWORK = (OverloadedError, DeadlineError)
-
-_NEGATIVE = {
-    "label": "negative",
-    "score": 0.925209,
-    "scores": {"negative": 0.925209, "positive": 0.07479},
-    "model": "reviews-en",
-    "tokens": 7,
-    "truncated": False,
-    "known": 1.0,
-}
-_POSITIVE = {
-    "label": "positive",
-    "score": 0.997978,
-    "scores": {"negative": 0.002022, "positive": 0.997978},
-    "model": "reviews-ko",
-    "tokens": 5,
-    "truncated": False,
-    "known": 1.0,
-}
 _MODEL = {
     "name": "reviews-en",
     "version": "1",
@@ -66,7 +37,30 @@ _MODEL = {
     "device": "cpu",
 }
 
-OPERATIONS: tuple[Operation, ...] = (
+_READING = [
+    {
+        "text": text,
+        "start": start,
+        "end": start + len(text),
+        "score": score,
+        "added": added,
+        "scores": {"negative": score, "positive": round(1 - score, 6)},
+    }
+    for text, start, score, added in (
+        ("This", 0, 0.240282, -0.259718),
+        ("is", 5, 0.281713, 0.041431),
+        ("not", 8, 0.788033, 0.50632),
+        ("good", 12, 0.935819, 0.147786),
+        ("at", 17, 0.94006, 0.004241),
+        ("all", 20, 0.933966, -0.006094),
+        (".", 23, 0.925209, -0.008757),
+    )
+]
+_EXPLANATION = {**NEGATIVE, "reading": _READING}
+
+_PAGE_FILE = Annotated[str, Meta(description="Of what the page is made of.")]
+
+_OWN: tuple[Operation, ...] = (
     Operation(
         name="predict",
         method="post",
@@ -74,24 +68,43 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="predictions",
         summary="How texts feel",
         description=(
-            "Either `text` or `texts`. Each text is read by the bundle of its language unless "
+            "`text`, `texts` or `inputs`. Each text is read by the bundle of its language unless "
             "`model` names one; an answer does not depend on what else is read at the same time."
         ),
-        body=Body(PredictRequest, one_of=("text", "texts")),
+        body=Body(PredictRequest, rules=ONE_FORM),
         answer=Answer(
-            "One prediction for `text`; for `texts` one each, in order.",
-            (Prediction, PredictResponse),
+            "One prediction for `text`; for `texts` one each, in order. For `inputs` classes, from "
+            "the most probable one to the least: those of one text, or, where `inputs` is a list "
+            "or `parameters` came with it, a list of those of each.",
+            (Prediction, PredictResponse, Classes, list[Classes]),
             headers=("Server-Timing",),
         ),
-        errors=(*BODY, *NETWORK),
+        errors=(*JSON_BODY, *NETWORK),
         examples=(
-            Example("One text", _NEGATIVE, {"text": "This is not good at all."}),
+            Example("One text", NEGATIVE, {"text": "This is not good at all."}),
             Example(
                 "Texts of two languages",
-                {"predictions": [_NEGATIVE, _POSITIVE]},
+                {"predictions": [NEGATIVE, POSITIVE]},
                 {"texts": ["This is not good at all.", "정말 재미있어요, 강력 추천합니다"]},
             ),
+            Example("As Hugging Face has it", CLASSES, {"inputs": "This is not good at all."}),
         ),
+    ),
+    Operation(
+        name="explain",
+        method="post",
+        path="/explain",
+        tag="predictions",
+        summary="How a text feels, and what made it so",
+        description="The network read as many-to-many: what it thinks after each token.",
+        body=Body(ExplainRequest),
+        answer=Answer(
+            "What `/predict` answers, and the way there.",
+            (Explanation,),
+            headers=("Server-Timing",),
+        ),
+        errors=(*JSON_BODY, *NETWORK),
+        examples=(Example("Text", _EXPLANATION, {"text": "This is not good at all."}),),
     ),
     Operation(
         name="models",
@@ -99,8 +112,9 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/models",
         tag="models",
         summary="The bundles that are served",
+        description="Bundles may be swapped while the service runs: the next answer may differ.",
         answer=Answer("All of them, by name.", (ModelsResponse,)),
-        examples=(Example("Models", {"models": [_MODEL]}),),
+        examples=(Example("Models", {"models": [_MODEL], "problems": []}),),
     ),
     Operation(
         name="model",
@@ -108,9 +122,10 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/models/{name}",
         tag="models",
         summary="One bundle: labels, data, figures, recipe",
+        description="Its `version` tells whether it was swapped since.",
         parameters={"name": ModelName},
         answer=Answer("What is known of it.", (ServedModel,)),
-        errors=(NOT_FOUND,),
+        errors=(NotFoundError,),
         examples=(Example("Model", _MODEL, path={"name": "reviews-en"}),),
     ),
     Operation(
@@ -157,4 +172,33 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=Answer("A page without scripts that asks for nothing else.", media_type="text/html"),
         examples=(Example("Page", "<!doctype html>…"),),
     ),
+    Operation(
+        name="page",
+        method="get",
+        path="/",
+        tag="page",
+        summary="The page to try the service on",
+        answer=Answer(
+            "A page that asks for nothing from elsewhere.", media_type="text/html", cached=True
+        ),
+        examples=(Example("Page", "<!doctype html>…"),),
+    ),
+    Operation(
+        name="page_file",
+        method="get",
+        path="/page/{name}",
+        tag="page",
+        summary="What the page is made of",
+        parameters={"name": _PAGE_FILE},
+        answer=Answer(
+            "The file.",
+            media_type="text/javascript",
+            others={"text/css": str, "text/html": str, "image/svg+xml": str},
+            cached=True,
+        ),
+        errors=(NotFoundError,),
+        examples=(Example("File", "…", path={"name": "page.js"}),),
+    ),
 )
+
+OPERATIONS = (*_OWN, *PROTOCOLS)

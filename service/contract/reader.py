@@ -125,18 +125,25 @@ def _properties(schema: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _curl(base: str, method: str, path: str, operation: dict[str, Any], key: str) -> str:
-    """The command that sends an operation's example."""
+def _curl(
+    base: str, method: str, path: str, operation: dict[str, Any], key: str, accept: str
+) -> str:
+    """The command that sends an operation's example.
+
+    Args:
+        accept: the media type to ask for, if need be.
+    """
     for parameter in operation["parameters"]:
         if parameter.get("in") == "path":
             path = path.replace(f"{{{parameter['name']}}}", parameter["example"])
     command = f"curl -s {shlex.quote(base + path)}"
     if method not in ("get", "post"):
         command += f" -X {method.upper()}"
-    if "requestBody" not in operation:
-        return command
-    body = operation["requestBody"]["content"][JSON]["examples"][key]["value"]
-    return (
-        f"{command} -H 'Content-Type: {JSON}' \\\n"
-        f"     -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
-    )
+    if accept:
+        command += f" -H 'Accept: {accept}'"
+    for media, content in operation.get("requestBody", {}).get("content", {}).items():
+        if key in content.get("examples", ()):
+            value = content["examples"][key]["value"]
+            body = json.dumps(value, ensure_ascii=False) if media == JSON else value
+            command += f" -H 'Content-Type: {media}' \\\n     -d {shlex.quote(body)}"
+    return command

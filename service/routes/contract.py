@@ -19,11 +19,11 @@ def blueprint(registry: Registry, settings: Settings) -> Blueprint:
     routes = Blueprint("contract", __name__)
 
     @lru_cache(maxsize=1)  # made again only when other bundles are served
-    def made(models: tuple[str, ...]) -> dict[str, Any]:
-        return openapi(OPERATIONS, settings, models)
+    def made(models: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+        return openapi(OPERATIONS, settings, dict(models))
 
     def document() -> dict[str, Any]:
-        return made(tuple(bundle.metadata.name for bundle in registry))
+        return made(tuple((b.metadata.name, b.metadata.version) for b in registry))
 
     document()  # a mistake in a description stops the start, not a reader
 

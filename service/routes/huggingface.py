@@ -11,34 +11,83 @@ from typing import Annotated
 
 import msgspec
 from flask import Blueprint, Response
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from service.errors import InvalidFieldError
 from service.predictor import Prediction, Predictor
-from service.routes.body import check_count, check_text, decoded, json_body, json_response
+from service.routes.body import (
+    ModelName,
+    Text,
+    check_count,
+    check_text,
+    decoded,
+    json_body,
+    json_response,
+)
 from service.settings import Settings
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True):
     """What `InferenceClient.text_classification` sends."""
 
-    top_k: Annotated[int, msgspec.Meta(ge=1)] | None = None  # labels in the answer; all by default
-    function_to_apply: str | None = None  # to the network's outputs; ours are probabilities
+    top_k: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="How many labels the answer has; all by default."),
+    ] = None
+    function_to_apply: Annotated[
+        str | None,
+        Meta(
+            description="`softmax`: scores are calibrated probabilities.",
+            extra_json_schema={"enum": ["softmax", None]},
+        ),
+    ] = None
+
+
+# text-embeddings-inference takes a batch as `[["…"], ["…"]]`.
+_Alone = Annotated[list[Text], Meta(extra_json_schema={"minItems": 1, "maxItems": 1})]
+Inputs = Annotated[list[Text | _Alone], Meta(extra_json_schema={"maxItems": "MAX_TEXTS"})]
 
 
 class InputsRequest(msgspec.Struct, forbid_unknown_fields=True):
     """`truncate` and `raw_scores` are of text-embeddings-inference, `parameters` of the clients."""
 
-    inputs: str | list[str | list[str]] | UnsetType = UNSET
-    parameters: Parameters | UnsetType | None = UNSET
-    truncate: bool | UnsetType = UNSET
-    raw_scores: bool | UnsetType = UNSET
-    model: str | None = None
+    inputs: (
+        Annotated[
+            Text | Inputs,
+            Meta(description="A text, or several; each of them may be in a list of its own."),
+        ]
+        | UnsetType
+    ) = UNSET
+    parameters: (
+        Annotated[
+            Parameters | None, Meta(description="With it, one text is answered as several are.")
+        ]
+        | UnsetType
+    ) = UNSET
+    truncate: (
+        Annotated[bool, Meta(description="false: a text longer than its bundle reads is an error.")]
+        | UnsetType
+    ) = UNSET
+    raw_scores: (
+        Annotated[
+            bool,
+            Meta(
+                description="false: only probabilities are kept.",
+                extra_json_schema={"const": False},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    model: Annotated[
+        ModelName | None, Meta(description="The bundle to ask, instead of one by language.")
+    ] = None
 
 
 class Class(msgspec.Struct, frozen=True):
-    label: str
-    score: float  # its probability
+    """A label, and how probable it is."""
+
+    label: Annotated[str, Meta(description="One of the bundle's labels.")]
+    score: Annotated[float, Meta(ge=0, le=1, description="Its probability.")]
 
 
 Classes = list[Class]  # from the most probable one to the least
@@ -109,7 +158,6 @@ def _texts(asked: InputsRequest, settings: Settings) -> list[str]:
 
 
 def _one(given: str | list[str], pointer: str) -> str:
-    """text-embeddings-inference takes a batch as `[["…"], ["…"]]`."""
     if isinstance(given, str):
         return given
     if len(given) != 1:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from service import __version__, tensors
 from service.bundle import Bundle
@@ -35,55 +35,169 @@ _JSON_LENGTH = "Inference-Header-Content-Length"
 _TENSOR = '{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["…"]}'
 
 
+_ELEMENTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+
 class InputParameters(msgspec.Struct, forbid_unknown_fields=True):
-    binary_data_size: int | None = None  # bytes behind the JSON
-    content_type: str | None = None  # MLServer's clients say "str"
+    """How the texts come."""
+
+    binary_data_size: Annotated[
+        int | None, Meta(description="Bytes behind the JSON, instead of `data`.")
+    ] = None
+    content_type: Annotated[
+        str | None,
+        Meta(
+            description="MLServer's clients say `str`.", extra_json_schema={"enum": ["str", None]}
+        ),
+    ] = None
 
 
+# The extensions of the protocol add fields; who does not know them ignores them.
 class InputTensor(msgspec.Struct):
-    name: str
-    datatype: str
-    shape: list[Annotated[int, msgspec.Meta(ge=0)]]
-    data: list[Any] | UnsetType = UNSET
-    parameters: InputParameters | None = None
+    """The texts."""
+
+    name: Annotated[str, Meta(description="`text`.", extra_json_schema={"const": _INPUT})]
+    datatype: Annotated[str, Meta(description="`BYTES`.", extra_json_schema={"const": "BYTES"})]
+    shape: Annotated[
+        list[Annotated[int, Meta(ge=0)]],
+        Meta(
+            description="`[N]` or `[N, 1]` for N texts, MAX_TEXTS at most.",
+            extra_json_schema={"minItems": 1, "maxItems": 2},
+        ),
+    ]
+    data: (
+        Annotated[
+            list[Any],
+            Meta(
+                description="The texts, flat or row by row.", extra_json_schema={"items": _ELEMENTS}
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    parameters: Annotated[
+        InputParameters | None, Meta(description="Needed for texts behind the JSON.")
+    ] = None
 
 
 class WantedParameters(msgspec.Struct, forbid_unknown_fields=True):
-    binary_data: bool | None = None
-    classification: int | None = None
+    """How an output is to come."""
+
+    binary_data: Annotated[
+        bool | None, Meta(description="Behind the JSON, or in it; else as the request says.")
+    ] = None
+    classification: Annotated[
+        int | None, Meta(description="Is not served.", extra_json_schema={"const": None})
+    ] = None
 
 
 class WantedTensor(msgspec.Struct):
-    name: str
-    parameters: WantedParameters | None = None
+    """An output that is asked for."""
+
+    name: Annotated[
+        str,
+        Meta(description="Of the output.", extra_json_schema={"enum": [_LABEL, _PROBABILITIES]}),
+    ]
+    parameters: Annotated[WantedParameters | None, Meta(description="How it is to come.")] = None
 
 
 class RequestParameters(msgspec.Struct, forbid_unknown_fields=True):
-    binary_data_output: bool = False  # of the outputs that do not say it themselves
-    priority: int = 0  # a hint, and so is the next; all requests are equal here
-    timeout: int = 0  # microseconds; DEADLINE_SECONDS holds for all
+    """What holds for the whole request."""
+
+    binary_data_output: Annotated[
+        bool, Meta(description="Outputs come behind the JSON, unless they say otherwise.")
+    ] = False
+    priority: Annotated[int, Meta(description="Is ignored: all requests are equal.")] = 0
+    timeout: Annotated[
+        int, Meta(description="Microseconds; is ignored: DEADLINE_SECONDS holds for all.")
+    ] = 0
 
 
 class InferRequest(msgspec.Struct):
-    inputs: list[InputTensor]
-    outputs: list[WantedTensor] | None = None
-    parameters: RequestParameters | None = None
-    id: str | UnsetType = UNSET
+    """Texts for one model."""
+
+    inputs: Annotated[
+        list[InputTensor],
+        Meta(description="The one there is.", extra_json_schema={"minItems": 1, "maxItems": 1}),
+    ]
+    outputs: Annotated[
+        list[WantedTensor] | None, Meta(description="Those that are wanted, each once; else all.")
+    ] = None
+    parameters: Annotated[
+        RequestParameters | None, Meta(description="What holds for the whole request.")
+    ] = None
+    id: Annotated[str, Meta(description="Comes back with the answer.")] | UnsetType = UNSET
 
 
 class OutputTensor(msgspec.Struct):
-    name: str
-    datatype: str
-    shape: list[int]
-    data: list[Any] | UnsetType = UNSET
-    parameters: dict[str, int] | UnsetType = UNSET
+    """What the texts were given."""
+
+    name: Annotated[str, Meta(description="`label` or `probabilities`.")]
+    datatype: Annotated[str, Meta(description="`BYTES` or `FP32`.")]
+    shape: Annotated[list[int], Meta(description="`[N]` of labels, `[N, K]` of probabilities.")]
+    data: (
+        Annotated[
+            list[Any], Meta(description="Row by row; missing where it comes behind the JSON.")
+        ]
+        | UnsetType
+    ) = UNSET
+    parameters: (
+        Annotated[
+            dict[str, int], Meta(description="`binary_data_size`: bytes of it behind the JSON.")
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class InferResponse(msgspec.Struct):
-    model_name: str
-    model_version: str
-    outputs: list[OutputTensor]
-    id: str | UnsetType = UNSET
+    """Labels and probabilities of the texts."""
+
+    model_name: Annotated[str, Meta(description="The bundle that read them.")]
+    model_version: Annotated[str, Meta(description="Its version.")]
+    outputs: Annotated[list[OutputTensor], Meta(description="In the order they were asked for.")]
+    id: Annotated[str, Meta(description="As it was sent.")] | UnsetType = UNSET
+
+
+class ServerMetadata(msgspec.Struct):
+    """What the server is."""
+
+    name: Annotated[str, Meta(description="`manytone`.")]
+    version: Annotated[str, Meta(description="Of the service.")]
+    extensions: Annotated[list[str], Meta(description="Of the protocol.")]
+
+
+class ServerHealth(msgspec.Struct):
+    """Whether the server answers, and answers well."""
+
+    live: Annotated[bool, Meta(description="The process answers.")]
+    ready: Annotated[bool, Meta(description="Requests should be sent here.")] | UnsetType = UNSET
+
+
+class ModelReady(msgspec.Struct):
+    """Whether a model answers."""
+
+    name: Annotated[str, Meta(description="The bundle's.")]
+    ready: Annotated[bool, Meta(description="Requests for it should be sent here.")]
+
+
+class TensorMetadata(msgspec.Struct):
+    """What a tensor is like."""
+
+    name: Annotated[str, Meta(description="Of the tensor.")]
+    datatype: Annotated[str, Meta(description="`BYTES` or `FP32`.")]
+    shape: Annotated[list[int], Meta(description="-1: as many as there are texts.")]
+    parameters: (
+        Annotated[dict[str, Any], Meta(description="`labels`: what the columns are.")] | UnsetType
+    ) = UNSET
+
+
+class ModelMetadata(msgspec.Struct):
+    """What a model takes and gives."""
+
+    name: Annotated[str, Meta(description="The bundle's.")]
+    versions: Annotated[list[str], Meta(description="There is one.")]
+    platform: Annotated[str, Meta(description="`pytorch_torchscript`.")]
+    inputs: Annotated[list[TensorMetadata], Meta(description="There is one: the texts.")]
+    outputs: Annotated[list[TensorMetadata], Meta(description="Labels and probabilities.")]
 
 
 _decoder = msgspec.json.Decoder(InferRequest)
@@ -103,18 +217,18 @@ def blueprint(
     @routes.get("/v2/", strict_slashes=False)
     def server() -> Response:
         return json_response(
-            {"name": "manytone", "version": __version__, "extensions": ["binary_tensor_data"]}
+            ServerMetadata("manytone", __version__, extensions=["binary_tensor_data"])
         )
 
     @routes.get("/v2/health/live")
     def live() -> Response:
-        return json_response({"live": True})
+        return json_response(ServerHealth(live=True))
 
     @routes.get("/v2/health/ready")
     def ready() -> Response:
         check_ready()
         # The protocol's text calls the second one "live" as well, its servers "ready".
-        return json_response({"live": True, "ready": True})
+        return json_response(ServerHealth(live=True, ready=True))
 
     @routes.get("/v2/models/<name>")
     @routes.get("/v2/models/<name>/versions/<version>")
@@ -126,7 +240,7 @@ def blueprint(
     def model_ready(name: str, version: str | None = None) -> Response:
         find_model(registry, name, version)
         check_ready()
-        return json_response({"name": name, "ready": True})
+        return json_response(ModelReady(name, ready=True))
 
     @routes.post("/v2/models/<name>/infer")
     @routes.post("/v2/models/<name>/versions/<version>/infer")
@@ -137,28 +251,23 @@ def blueprint(
         _check_wanted(asked)
         texts = _texts(asked.inputs, binary, settings)
         check_texts(texts, settings, "/inputs/0/data")
-        return _answer(bundle, asked, predictor.predict(texts, name))
+        return _answer(bundle, asked, predictor.predict(texts, bundle))
 
     return routes
 
 
-def _described(bundle: Bundle) -> dict[str, Any]:
+def _described(bundle: Bundle) -> ModelMetadata:
     labels = bundle.metadata.labels
-    return {
-        "name": bundle.metadata.name,
-        "versions": [bundle.metadata.version],
-        "platform": "pytorch_torchscript",
-        "inputs": [{"name": _INPUT, "datatype": "BYTES", "shape": [-1]}],
-        "outputs": [
-            {"name": _LABEL, "datatype": "BYTES", "shape": [-1]},
-            {
-                "name": _PROBABILITIES,
-                "datatype": "FP32",
-                "shape": [-1, len(labels)],
-                "parameters": {"labels": labels},  # what the columns are
-            },
+    return ModelMetadata(
+        name=bundle.metadata.name,
+        versions=[bundle.metadata.version],
+        platform="pytorch_torchscript",
+        inputs=[TensorMetadata(_INPUT, "BYTES", [-1])],
+        outputs=[
+            TensorMetadata(_LABEL, "BYTES", [-1]),
+            TensorMetadata(_PROBABILITIES, "FP32", [-1, len(labels)], {"labels": labels}),
         ],
-    }
+    )
 
 
 # --- The request ------------------------------------------------------------------------------

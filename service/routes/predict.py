@@ -12,7 +12,6 @@ from service.errors import InvalidFieldError
 from service.predictor import Prediction, Predictor
 from service.routes import huggingface
 from service.routes.body import (
-    ModelName,
     Text,
     Texts,
     check_text,
@@ -25,13 +24,10 @@ from service.settings import Settings
 
 
 class PredictRequest(huggingface.InputsRequest):
-    """One of `text`, `texts` and `inputs`; `model` names the bundle."""
+    """One of `text`, `texts` and `inputs`, which is Hugging Face's form."""
 
     text: Text | UnsetType = UNSET
     texts: Texts | UnsetType = UNSET
-    model: Annotated[
-        ModelName | None, Meta(description="The bundle to ask, instead of one by language.")
-    ] = None
 
 
 class PredictResponse(msgspec.Struct):

@@ -5,12 +5,27 @@ A model is called by its name and, if need be, its version, and an error is `{"e
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from flask import Blueprint, Response, request
+from msgspec import Meta
 
 from service.bundle import Bundle
 from service.errors import NotFoundError
 from service.registry import Registry
+
+
+class PlainError(msgspec.Struct):
+    """Any error, as the protocols have it."""
+
+    error: Annotated[str, Meta(description="Where it is wrong, what happened and what to do.")]
+
+
+Version = Annotated[
+    str,
+    Meta(description="The bundle's own.", extra_json_schema={"enum": "VERSIONS"}),
+]
 
 
 def find_model(registry: Registry, name: str, version: str | None) -> Bundle:
@@ -21,9 +36,10 @@ def find_model(registry: Registry, name: str, version: str | None) -> Bundle:
     Raises:
         NotFoundError: there is no such bundle.
     """
-    bundle = registry.find(name)
+    now = registry.now
+    bundle = now.find(name)
     if bundle is None:
-        known = ", ".join(bundle.metadata.name for bundle in registry)
+        known = ", ".join(bundle.metadata.name for bundle in now)
         raise NotFoundError(f"No model {name!r}; there are: {known}.")
     if version not in (None, bundle.metadata.version):
         raise NotFoundError(
@@ -65,5 +81,5 @@ def _put_plainly(response: Response) -> None:
     places = "".join(f"{error.pointer}: " for error in problem.errors if error.pointer)
     if response.status_code == 422:
         response.status_code = 400  # the protocols tell what is wrong with a request by this one
-    response.set_data(msgspec.json.encode({"error": places + problem.detail}))
+    response.set_data(msgspec.json.encode(PlainError(places + problem.detail)))
     response.content_type = "application/json"

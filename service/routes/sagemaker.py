@@ -30,6 +30,8 @@ _JSON, _LINES, _CSV = "application/json", "application/jsonlines", "text/csv"
 
 
 class InvocationRequest(PredictRequest):
+    """What `/predict` takes, or `instances`."""
+
     instances: Instances | UnsetType = UNSET
 
 

@@ -7,16 +7,17 @@ https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protoc
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated
 
 import msgspec
 from flask import Blueprint, Response
+from msgspec import Meta
 
 from service.bundle import Bundle
 from service.errors import InvalidFieldError
 from service.predictor import Predictor
 from service.registry import Registry
-from service.routes.body import any_body, check_count, check_text, decoded, json_response
+from service.routes.body import Text, any_body, check_count, check_text, decoded, json_response
 from service.routes.predict import PredictResponse
 from service.routes.protocols import answer_errors, find_model
 from service.settings import Settings
@@ -25,15 +26,57 @@ _SIGNATURE = "serving_default"
 
 
 class Instance(msgspec.Struct, forbid_unknown_fields=True):
-    text: str
+    """A text by name."""
+
+    text: Text
 
 
-Instances = list[str | Instance]
+Instances = Annotated[
+    list[Text | Instance],
+    Meta(description="Texts in any languages.", extra_json_schema={"maxItems": "MAX_TEXTS"}),
+]
 
 
 class InstancesRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Texts for one model."""
+
     instances: Instances
-    signature_name: str = _SIGNATURE  # TensorFlow Serving's clients may send it
+    signature_name: Annotated[
+        str,
+        Meta(
+            description="TensorFlow Serving's clients may send it; there is one.",
+            extra_json_schema={"const": _SIGNATURE},
+        ),
+    ] = _SIGNATURE
+
+
+class ModelNames(msgspec.Struct):
+    """What is served."""
+
+    models: Annotated[list[str], Meta(description="The bundles' names.")]
+
+
+class VersionError(msgspec.Struct, frozen=True):
+    """TensorFlow Serving's word on what keeps a version from being served."""
+
+    error_code: Annotated[str, Meta(description="`OK`.")] = "OK"
+    error_message: Annotated[str, Meta(description="Empty.")] = ""
+
+
+class VersionStatus(msgspec.Struct):
+    """A version that is served."""
+
+    version: Annotated[str, Meta(description="Of the bundle, as its maker counts.")]
+    state: Annotated[str, Meta(description="`AVAILABLE`.")] = "AVAILABLE"
+    status: Annotated[VersionError, Meta(description="Nothing is wrong.")] = VersionError()
+
+
+class ModelStatus(msgspec.Struct):
+    """KServe's answer and TensorFlow Serving's in one."""
+
+    name: Annotated[str, Meta(description="The bundle's.")]
+    ready: Annotated[bool, Meta(description="Whether it answers.")]
+    model_version_status: Annotated[list[VersionStatus], Meta(description="There is one.")]
 
 
 _decoder = msgspec.json.Decoder(InstancesRequest)
@@ -51,7 +94,7 @@ def blueprint(
 
     @routes.get("/v1/models")
     def models() -> Response:
-        return json_response({"models": [bundle.metadata.name for bundle in registry]})
+        return json_response(ModelNames([bundle.metadata.name for bundle in registry]))
 
     @routes.get("/v1/models/<name>")
     @routes.get("/v1/models/<name>/versions/<version>")
@@ -63,7 +106,7 @@ def blueprint(
     @routes.post("/v1/models/<name>:predict")
     @routes.post("/v1/models/<name>/versions/<version>:predict")
     def predict(name: str, version: str | None = None) -> Response:
-        find_model(registry, name, version)
+        bundle = find_model(registry, name, version)
         # The body's type is not looked at: TensorFlow Serving does not, and `curl -d` names a form.
         asked = decoded(_decoder, any_body(), example='{"instances": ["…", {"text": "…"}]}')
         if asked.signature_name != _SIGNATURE:
@@ -72,7 +115,7 @@ def blueprint(
                 "/signature_name",
             )
         texts = texts_of(asked.instances, settings)
-        return json_response(PredictResponse(predictor.predict(texts, name)))
+        return json_response(PredictResponse(predictor.predict(texts, bundle)))
 
     return routes
 
@@ -96,11 +139,5 @@ def texts_of(instances: Instances, settings: Settings, pointer: str = "/instance
     return texts
 
 
-def _status(bundle: Bundle) -> dict[str, Any]:
-    """KServe's answer and TensorFlow Serving's in one."""
-    available = {
-        "version": bundle.metadata.version,
-        "state": "AVAILABLE",
-        "status": {"error_code": "OK", "error_message": ""},
-    }
-    return {"name": bundle.metadata.name, "ready": True, "model_version_status": [available]}
+def _status(bundle: Bundle) -> ModelStatus:
+    return ModelStatus(bundle.metadata.name, True, [VersionStatus(bundle.metadata.version)])

@@ -1,0 +1,31 @@
+"""Errors that several operations have."""
+
+from __future__ import annotations
+
+from service.contract.description import Refusal
+from service.errors import (
+    BodyTooLargeError,
+    DeadlineError,
+    InvalidFieldError,
+    MediaTypeError,
+    NotJSONError,
+    OverloadedError,
+    RateLimitedError,
+    UnauthorizedError,
+)
+
+BAD_REQUEST = Refusal(400, "bad-request", "The request is not what HTTP allows.")
+NOT_ALLOWED = Refusal(405, "method-not-allowed", "The path does not take this method.")
+INTERNAL = Refusal(500, "internal", "The service failed; its log says why.")
+
+# What Flask itself refuses, and a failure: not among the subclasses of `RequestError`.
+REFUSALS = (BAD_REQUEST, NOT_ALLOWED, INTERNAL)
+
+# Of every operation; of every one that not everybody may ask (service/access.py).
+EVERYWHERE = (INTERNAL,)
+CLOSED = (UnauthorizedError, RateLimitedError)
+
+# Of every one that reads a body, that reads JSON alone, and that asks a network.
+BODY = (BAD_REQUEST, NotJSONError, BodyTooLargeError, InvalidFieldError)
+JSON_BODY = (*BODY, MediaTypeError)
+NETWORK = (OverloadedError, DeadlineError)

@@ -1,0 +1,41 @@
+"""What several operations take and show: forms of a request, and the bundles' answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NEGATIVE = {
+    "label": "negative",
+    "score": 0.925209,
+    "scores": {"negative": 0.925209, "positive": 0.07479},
+    "model": "reviews-en",
+    "tokens": 7,
+    "truncated": False,
+    "known": 1.0,
+}
+POSITIVE = {
+    "label": "positive",
+    "score": 0.997978,
+    "scores": {"negative": 0.002022, "positive": 0.997978},
+    "model": "reviews-ko",
+    "tokens": 5,
+    "truncated": False,
+    "known": 1.0,
+}
+CLASSES = [
+    {"label": "negative", "score": 0.925209},
+    {"label": "positive", "score": 0.07479},
+]
+
+
+def one_of(*fields: str) -> dict[str, Any]:
+    """JSON Schema: exactly one of these fields; the options of `inputs` come with it alone."""
+    return {
+        "oneOf": [{"required": [field]} for field in fields],
+        "dependentRequired": {
+            option: ["inputs"] for option in ("parameters", "truncate", "raw_scores")
+        },
+    }
+
+
+ONE_FORM = one_of("text", "texts", "inputs")
