@@ -27,6 +27,13 @@ def test_a_model_has_a_status(client, path):
     assert (version["version"], version["state"]) == ("1", "AVAILABLE")
 
 
+@pytest.mark.parametrize("path", [PREDICT, "/v1/models/reviews-en/versions/1:predict"])
+def test_what_can_only_be_posted_is_no_model_of_that_name(client, path):
+    response = client.get(path)
+    assert_error(response, 405, "does not take GET")
+    assert set(response.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+
+
 def test_a_draining_worker_has_no_model_ready(make_client):
     client = make_client()
     client.application.extensions["draining"] = lambda: True

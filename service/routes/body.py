@@ -144,6 +144,7 @@ def _located(message: str) -> tuple[str, str]:
     """
     sentence, _, path = message.partition(" - at `$")
     pointer = re.sub(r"[.\[]([^.\[\]`]+)\]?", r"/\1", path.rstrip("`"))
+    sentence = sentence.replace("Expected `int", "Expected `whole")
     for internal, plain in _PLAIN_TYPES.items():
         sentence = sentence.replace(f"`{internal}`", plain)
     return f"{sentence}.", pointer
@@ -160,7 +161,9 @@ _PLAIN_TYPES = {
     "str | null": "a string or null",
     "str | array": "a string or a list",
     "str | object": "a string or an object",
-    "int | null": "a number or null",
+    "whole": "a whole number",
+    "whole | null": "a whole number or null",
+    "float | null": "a number or null",
     "array | null": "a list or null",
     "object | null": "an object or null",
 }

@@ -31,7 +31,8 @@ class Parameters(msgspec.Struct, forbid_unknown_fields=True):
     """What `InferenceClient.text_classification` sends."""
 
     top_k: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
+        # JSON has one kind of numbers: 2.0 is 2.
+        Annotated[float, Meta(ge=1, multiple_of=1)] | None,
         Meta(description="How many labels the answer has; all by default."),
     ] = None
     function_to_apply: Annotated[
@@ -129,7 +130,8 @@ def classify(asked: InputsRequest, predictor: Predictor, settings: Settings) -> 
     predictions = predictor.predict(texts, asked.model)
     if asked.truncate is False:
         _check_length(predictions)
-    return [_classes(prediction)[: parameters.top_k] for prediction in predictions]
+    most = int(parameters.top_k) if parameters.top_k is not None else None
+    return [_classes(prediction)[:most] for prediction in predictions]
 
 
 def _check_scores(asked: InputsRequest, parameters: Parameters) -> None:

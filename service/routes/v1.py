@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 from flask import Blueprint, Response
 from msgspec import Meta
+from werkzeug.routing import BaseConverter
 
 from service.bundle import Bundle
 from service.errors import InvalidFieldError
@@ -79,6 +80,16 @@ class ModelStatus(msgspec.Struct):
     model_version_status: Annotated[list[VersionStatus], Meta(description="There is one.")]
 
 
+class _Part(BaseConverter):
+    """Of a path, without the colon: behind that stands what is asked of a model.
+
+    Otherwise `GET /v1/models/NAME:predict` would be the status of a model called so.
+    """
+
+    regex = "[^/:]+"
+    part_isolating = True
+
+
 _decoder = msgspec.json.Decoder(InstancesRequest)
 
 
@@ -91,20 +102,21 @@ def blueprint(
     """
     routes = Blueprint("v1", __name__)
     answer_errors(routes, "/v1")
+    routes.record_once(lambda state: state.app.url_map.converters.update(part=_Part))
 
     @routes.get("/v1/models")
     def models() -> Response:
         return json_response(ModelNames([bundle.metadata.name for bundle in registry]))
 
-    @routes.get("/v1/models/<name>")
-    @routes.get("/v1/models/<name>/versions/<version>")
+    @routes.get("/v1/models/<part:name>")
+    @routes.get("/v1/models/<part:name>/versions/<part:version>")
     def model(name: str, version: str | None = None) -> Response:
         bundle = find_model(registry, name, version)
         check_ready()
         return json_response(_status(bundle))
 
-    @routes.post("/v1/models/<name>:predict")
-    @routes.post("/v1/models/<name>/versions/<version>:predict")
+    @routes.post("/v1/models/<part:name>:predict")
+    @routes.post("/v1/models/<part:name>/versions/<part:version>:predict")
     def predict(name: str, version: str | None = None) -> Response:
         bundle = find_model(registry, name, version)
         # The body's type is not looked at: TensorFlow Serving does not, and `curl -d` names a form.
