@@ -26,7 +26,7 @@ from service.contract.refusals import REFUSALS
 from service.errors import DeadlineError, OverloadedError, RequestError
 from service.registry import Registry
 from service.routes import contract
-from service.settings import Settings
+from service.settings import Rate, Settings
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = Settings(device="cpu", deadline_seconds=60, max_texts=3, max_characters=40)
@@ -50,12 +50,12 @@ def app(registry, batcher):
     return create_app(SETTINGS, registry=registry, batcher=batcher)
 
 
-@pytest.fixture
-def client(app):
-    return app.test_client()
+@pytest.fixture(scope="module")
+def client(registry, batcher):
+    return create_app(SETTINGS, registry=registry, batcher=batcher).test_client()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def document(client):
     response = client.get("/openapi.json")
     assert response.headers["Content-Type"] == "application/json"
@@ -234,36 +234,133 @@ def test_the_document_follows_the_bundles_that_are_served(app):
     assert version["schema"]["enum"] == ["1", "2"]
 
 
+FORMS = [
+    pytest.param({"text": "good"}, id="a text"),
+    pytest.param({"texts": ["good", "좋다"]}, id="texts"),
+    pytest.param({"texts": []}, id="no texts"),
+    pytest.param({"text": "good", "model": None}, id="no model"),
+    pytest.param({"text": "good", "model": "reviews-ko"}, id="a model"),
+    pytest.param({"text": "👍" * 40}, id="just the most characters"),
+    pytest.param({"texts": ["", "", ""]}, id="just the most texts"),
+    pytest.param({}, id="no field"),
+    pytest.param({"model": "reviews-en"}, id="only a model"),
+    pytest.param({"text": "good", "texts": []}, id="both fields"),
+    pytest.param({"text": "good", "model": "none"}, id="an unknown model"),
+    pytest.param({"text": "good", "lang": "en"}, id="an unknown field"),
+    pytest.param({"text": None}, id="text null"),
+    pytest.param({"texts": ["good", 5]}, id="a number among the texts"),
+    pytest.param({"texts": [""] * 4}, id="a text too many"),
+    pytest.param({"text": "x" * 41}, id="a character too many"),
+    pytest.param({"texts": ["x" * 41]}, id="a character too many in a list"),
+    pytest.param([], id="a list"),
+    pytest.param(None, id="null"),
+    pytest.param({"inputs": "good"}, id="inputs"),
+    pytest.param({"inputs": ["good", ["좋다"]]}, id="inputs in a list"),
+    pytest.param({"inputs": []}, id="no inputs"),
+    pytest.param({"inputs": [["good", "bad"]]}, id="a pair"),
+    pytest.param({"inputs": [""] * 4}, id="an input too many"),
+    pytest.param({"inputs": "x" * 41}, id="a character too many in inputs"),
+    pytest.param({"inputs": "good", "text": "good"}, id="inputs and a text"),
+    pytest.param({"inputs": "good", "parameters": None}, id="parameters null"),
+    pytest.param({"inputs": "good", "parameters": {"top_k": 1}}, id="top_k"),
+    pytest.param({"inputs": "good", "parameters": {"top_k": 1.0}}, id="top_k as some write it"),
+    pytest.param({"inputs": "good", "parameters": {"top_k": 1.5}}, id="a label and a half"),
+    pytest.param({"inputs": "good", "parameters": {"top_k": 0}}, id="no label"),
+    pytest.param({"inputs": "good", "parameters": {"k": 1}}, id="an unknown parameter"),
+    pytest.param(
+        {"inputs": "good", "parameters": {"function_to_apply": "softmax"}}, id="probabilities"
+    ),
+    pytest.param({"inputs": "good", "parameters": {"function_to_apply": "none"}}, id="logits"),
+    pytest.param({"inputs": "good", "raw_scores": False, "truncate": True}, id="options"),
+    pytest.param({"inputs": "good", "raw_scores": True}, id="raw scores"),
+    pytest.param({"text": "good", "parameters": {}}, id="parameters of a text"),
+    pytest.param({"texts": ["good"], "truncate": True}, id="an option of texts"),
+    pytest.param({"instances": ["good", {"text": "좋다"}]}, id="instances"),
+    pytest.param({"instances": ["good"], "model": "reviews-ko"}, id="instances and a model"),
+    pytest.param({"instances": ["good"], "signature_name": "serving_default"}, id="a signature"),
+    pytest.param({"instances": ["good"], "signature_name": "other"}, id="another signature"),
+    pytest.param({"instances": ["good"], "text": "good"}, id="instances and a text"),
+    pytest.param({"instances": ["good"], "parameters": {}}, id="parameters of instances"),
+    pytest.param({"instances": [{"text": "x" * 41}]}, id="a character too many in an instance"),
+    pytest.param({"instances": [{"b64": "eA=="}]}, id="an instance without a text"),
+    pytest.param({"instances": [""] * 4}, id="an instance too many"),
+]
+
+
+@pytest.mark.parametrize(
+    "path", ["/predict", "/explain", "/", "/invocations", "/v1/models/{name}:predict"]
+)
+@pytest.mark.parametrize("body", FORMS)
+def test_what_the_document_allows_is_answered_and_nothing_else(client, document, path, body):
+    operation = shown(document, "post", path)
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    response = client.post(path.format(name="reviews-en"), json=body)
+    assert (errors_of(document, schema, body) == []) == (response.status_code == 200)
+    assert_conforms(document, operation, response)
+
+
+def tensor(**changes):
+    return {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["good"], **changes}
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param({"text": "good"}, id="a text"),
-        pytest.param({"texts": ["good", "좋다"]}, id="texts"),
-        pytest.param({"texts": []}, id="no texts"),
-        pytest.param({"text": "good", "model": None}, id="no model"),
-        pytest.param({"text": "good", "model": "reviews-ko"}, id="a model"),
-        pytest.param({"text": "👍" * 40}, id="just the most characters"),
-        pytest.param({"texts": ["", "", ""]}, id="just the most texts"),
-        pytest.param({}, id="no field"),
-        pytest.param({"model": "reviews-en"}, id="only a model"),
-        pytest.param({"text": "good", "texts": []}, id="both fields"),
-        pytest.param({"text": "good", "model": "none"}, id="an unknown model"),
-        pytest.param({"text": "good", "lang": "en"}, id="an unknown field"),
-        pytest.param({"text": None}, id="text null"),
-        pytest.param({"texts": ["good", 5]}, id="a number among the texts"),
-        pytest.param({"texts": [""] * 4}, id="a text too many"),
-        pytest.param({"text": "x" * 41}, id="a character too many"),
-        pytest.param({"texts": ["x" * 41]}, id="a character too many in a list"),
-        pytest.param([], id="a list"),
-        pytest.param(None, id="null"),
+        pytest.param({"inputs": [tensor()]}, id="a text"),
+        pytest.param({"inputs": [tensor(shape=[1, 1], data=[["good"]])]}, id="a column"),
+        pytest.param({"inputs": [tensor()], "id": "7", "outputs": [{"name": "label"}]}, id="label"),
+        pytest.param({"inputs": [tensor(parameters={"content_type": "str"})]}, id="MLServer's"),
+        pytest.param({"inputs": []}, id="no input"),
+        pytest.param({"inputs": [tensor(), tensor()]}, id="two inputs"),
+        pytest.param({"inputs": [tensor(name="ids")]}, id="another name"),
+        pytest.param({"inputs": [tensor(datatype="FP32")]}, id="another type"),
+        pytest.param({"inputs": [tensor(shape=[-1])]}, id="less than no text"),
+        pytest.param({"inputs": [tensor(shape=[1, 1, 1])]}, id="three axes"),
+        pytest.param({"inputs": [tensor(data=[5])]}, id="a number"),
+        pytest.param({"inputs": [tensor()], "outputs": [{"name": "logits"}]}, id="another output"),
+        pytest.param(
+            {
+                "inputs": [tensor()],
+                "outputs": [{"name": "label", "parameters": {"classification": 2}}],
+            },
+            id="classification",
+        ),
     ],
 )
-def test_what_the_document_allows_is_answered_and_nothing_else(client, document, body):
-    operation = shown(document, "post", "/predict")
+def test_tensors_are_answered_as_the_document_allows(client, document, body):
+    operation = shown(document, "post", "/v2/models/{name}/infer")
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    response = client.post("/predict", json=body)
+    response = client.post("/v2/models/reviews-en/infer", json=body)
     assert (errors_of(document, schema, body) == []) == (response.status_code == 200)
     assert_conforms(document, operation, response)
+
+
+def test_tensors_as_bytes_are_answered_as_the_document_says(client, document):
+    body = {"inputs": [tensor()], "parameters": {"binary_data_output": True}}
+    response = client.post("/v2/models/reviews-en/infer", json=body)
+    assert response.mimetype == "application/octet-stream"
+    operation = shown(document, "post", "/v2/models/{name}/infer")
+    described = response_of(document, operation, 200)
+    assert response.mimetype in described["content"]
+    assert "Inference-Header-Content-Length" in response.headers
+    assert "Inference-Header-Content-Length" in described["headers"]
+
+
+def test_lines_are_answered_as_the_document_says(client, document):
+    operation = shown(document, "post", "/invocations")
+    for accept in ("application/jsonlines", "text/csv"):
+        response = client.post("/invocations", json={"text": "good"}, headers={"Accept": accept})
+        assert_conforms(document, operation, response)
+
+
+def test_who_has_the_page_is_told_so_as_the_document_says(client, document):
+    for path in ("/", "/page/page.js"):
+        operation = shown(document, "get", "/page/{name}" if path != "/" else path)
+        assert "If-None-Match" in [p.get("name") for p in operation["parameters"]]
+        etag = client.get(path).headers["ETag"]
+        response = client.get(path, headers={"If-None-Match": etag})
+        assert response.status_code == 304
+        assert_conforms(document, operation, response)
 
 
 EXAMPLES = [
@@ -353,6 +450,86 @@ def test_what_flask_refuses_is_as_the_document_says(client, document, method, pa
     assert response.status_code == status
     refused = {"responses": {str(status): document["components"]["responses"][f"Problem{status}"]}}
     assert_conforms(document, refused, response)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("/v2/models/none", 404, id="an unknown model"),
+        pytest.param("/v1/models/reviews-en/versions/9", 404, id="an unknown version"),
+        pytest.param("/v1/models/reviews-en:predict", 405, id="another method"),
+    ],
+)
+def test_a_refusal_of_the_protocols_is_as_the_document_says(client, document, path, status):
+    response = client.get(path)
+    assert response.status_code == status
+    found = document["components"]["responses"][f"PlainError{status}"]
+    assert_conforms(document, {"responses": {str(status): found}}, response)
+
+
+# --- Keys and limits --------------------------------------------------------------------------
+
+KEY = "k" * 32
+OPEN = {
+    ("get", path)
+    for path in (
+        *("/", "/page/{name}", "/docs", "/openapi.json"),
+        *("/livez", "/readyz", "/ping", "/v2/health/live", "/v2/health/ready"),
+    )
+}
+
+
+def with_settings(registry, batcher, **settings):
+    """A client, and the document that it is shown."""
+    client = create_app(
+        replace(SETTINGS, **settings), registry=registry, batcher=batcher
+    ).test_client()
+    return client, json.loads(client.get("/openapi.json").get_data())
+
+
+@pytest.mark.parametrize("keys", [f"team:{KEY}", ""])
+def test_the_document_says_what_needs_a_key(registry, batcher, keys):
+    client, document = with_settings(registry, batcher, api_keys=keys)
+    either = [{"bearer": []}, {"header": []}]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            wanted = [] if (method, path) in OPEN else either if keys else [{}, *either]
+            assert operation["security"] == wanted
+            response = client.open(path, method=method)
+            assert (response.status_code == 401) == (bool(keys) and (method, path) not in OPEN)
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "header"}
+
+
+@pytest.mark.parametrize("header", [{"Authorization": f"Bearer {KEY}"}, {"X-API-Key": KEY}])
+def test_each_way_to_send_a_key_lets_in(registry, batcher, header):
+    client, document = with_settings(registry, batcher, api_keys=f"team:{KEY}")
+    response = client.get("/models", headers=header)
+    assert response.status_code == 200
+    assert_conforms(document, shown(document, "get", "/models"), response)
+
+
+@pytest.mark.parametrize("path", ["/models", "/v2/models/{name}", "/v1/models/{name}"])
+def test_who_has_no_key_or_asks_too_often_is_refused_as_the_document_says(registry, batcher, path):
+    client, document = with_settings(
+        registry, batcher, api_keys=f"team:{KEY}", rate_limit=(Rate(1, 86_400),)
+    )
+    operation = shown(document, "get", path)
+    for key, status in (("", 401), (KEY, 200), (KEY, 429)):
+        response = client.get(path.format(name="reviews-en"), headers={"X-API-Key": key})
+        assert response.status_code == status
+        assert_conforms(document, operation, response)
+        counted = "RateLimit-Limit" in response.headers
+        assert counted == (status != 401)
+        assert ("RateLimit-Limit" in response_of(document, operation, status)["headers"]) == counted
+
+
+def test_the_document_names_the_limit_and_never_a_key(registry, batcher):
+    settings = replace(SETTINGS, api_keys=f"team:{KEY}", rate_limit=(Rate(1, 60), Rate(9, 3_600)))
+    mention = replace(OPERATIONS[0], description="API_KEYS, API_KEYS_FILE, RATE_LIMIT_STORAGE.")
+    document = openapi([mention], settings, {"reviews-en": "1"})
+    assert "RATE_LIMIT (1/minute; 9/hour)" in document["info"]["description"]
+    assert shown(document, "post", "/predict")["description"] == mention.description
+    assert KEY not in json.dumps(document)
 
 
 def test_an_answer_that_is_not_as_the_document_says_would_be_seen(client, document):
