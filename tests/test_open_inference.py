@@ -385,6 +385,11 @@ def test_deep_nesting_is_the_clients_fault(client, field, opening):
         pytest.param({"inputs": [tensor(shape=[4, 1, 1])]}, "[N] or [N, 1]", id="three"),
         pytest.param({"inputs": [tensor(shape=[-1])]}, "/inputs/0/shape/0", id="a negative one"),
         pytest.param({"inputs": [tensor(shape=["4"])]}, "/inputs/0/shape/0", id="a string in it"),
+        pytest.param(
+            {"inputs": [tensor(shape=[4.5])]},
+            "/inputs/0/shape/0: Expected a whole number, got a number",
+            id="half an element",
+        ),
         pytest.param({"inputs": [tensor(shape=[3])]}, "has 3 elements, the data 4", id="fewer"),
         pytest.param({"inputs": [tensor(shape=[5])]}, "has 5 elements, the data 4", id="more"),
         pytest.param({"inputs": [tensor(data=[])]}, "has 4 elements, the data 0", id="none"),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 from test_open_inference import answer, assert_error
+
+from service.app import create_app
+from service.batcher import Batcher
+from service.registry import Registry
+from service.settings import Settings
 
 PREDICT = "/v1/models/reviews-en:predict"
 
@@ -108,3 +114,51 @@ def test_what_is_not_there_predicts_nothing(client, path):
     response = client.post(path, json={"instances": ["good"]})
     assert response.status_code in (404, 405)
     assert_error(response, response.status_code)
+
+
+class ReadAfter(io.BytesIO):
+    """A body before whose end something happens."""
+
+    def __init__(self, content, happen):
+        super().__init__(content)
+        self._happen = happen
+
+    def readinto(self, buffer):
+        self._happen()
+        return super().readinto(buffer)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        pytest.param("/v1/models/moving/versions/1:predict", {"instances": ["good"]}, id="v1"),
+        pytest.param(
+            "/v2/models/moving/versions/1/infer",
+            {
+                "inputs": [
+                    {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["good"]},
+                ]
+            },
+            id="v2",
+        ),
+    ],
+)
+def test_a_model_that_is_swapped_meanwhile_answers_as_it_was(make_tiny_bundle, path, body):
+    old = make_tiny_bundle("moving", seed=1)
+    new = make_tiny_bundle("moving", labels=("bad", "fair", "good"), seed=2)
+    registry, batcher = Registry([old], "moving"), Batcher()
+    batcher.start()
+    app = create_app(
+        Settings(device="cpu", deadline_seconds=60), registry=registry, batcher=batcher
+    )
+    client = app.test_client()
+    before = answer(client.post(path, json=body))
+    content = json.dumps(body).encode()
+    swapped = client.post(
+        path,
+        input_stream=ReadAfter(content, lambda: registry.replace([new])),
+        headers={"Content-Length": str(len(content)), "Content-Type": "application/json"},
+    )
+    assert answer(swapped) == before
+    assert answer(client.post(path, json=body)) != before
+    batcher.stop()

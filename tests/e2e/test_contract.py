@@ -84,6 +84,22 @@ def test_the_service_does_what_its_document_says(serving, tmp_path):
         assert "Traceback" not in service.log.read_text()
 
 
+def test_keys_and_limits_are_asked_for_as_the_document_says(serving, tmp_path):
+    key = "k" * 32
+    settings = {"API_KEYS": f"test:{key}", "RATE_LIMIT": "1000000/second"}
+    options = ("--header", f"X-API-Key: {key}", "--phases", "examples")
+    with serving(**SETTINGS, **settings) as service:
+        status, said = schemathesis(None, service, tmp_path, *options)
+        assert status == 0, said
+        document = json.loads(get(service, "/openapi.json"))
+        document["paths"]["/livez"]["get"]["security"] = [{"header": []}]
+        lie = tmp_path / "lie.json"
+        lie.write_text(json.dumps(document))
+        status, said = schemathesis(str(lie), service, tmp_path, *options)
+        assert status == 1, said
+        assert "GET /livez" in said
+
+
 def test_a_document_that_lies_is_found_out(serving, tmp_path):
     with serving(**SETTINGS) as service:
         document = json.loads(get(service, "/openapi.json"))
