@@ -41,7 +41,8 @@ PARAMETERS: Mapping[str, Schema] = {
     "X-Request-Id": {
         "name": "X-Request-Id",
         "in": "header",
-        "description": "A name for this request, to find it again in the log.",
+        "description": "A name for this request, to find it again in the log: up to 128 printable "
+        "ASCII characters without spaces. Another one is not refused, but gets a new name.",
         "schema": {"type": "string"},
         "example": "7f3c9a52",
     }
@@ -50,13 +51,15 @@ PARAMETERS: Mapping[str, Schema] = {
 HEADERS: Mapping[str, Schema] = {
     "X-Request-Id": {
         "description": "The request's own, or one made for it.",
+        "required": True,
         "schema": {"type": "string"},
         "example": "7f3c9a52",
     },
     "Server-Timing": {
-        "description": "Milliseconds in the queue, in the tokeniser and in the network.",
+        "description": "Milliseconds in the queue, in the tokenizer and in the network.",
+        "required": True,
         "schema": {"type": "string"},
-        "example": "queue;dur=0.4, tokenise;dur=0.1, network;dur=2.3",
+        "example": "queue;dur=0.214, tokenize;dur=0.082, network;dur=2.002",
     },
     "Retry-After": {
         "description": "Seconds after which to come back.",

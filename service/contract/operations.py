@@ -150,6 +150,27 @@ _OWN: tuple[Operation, ...] = (
         examples=(Example("Ready", "ok\n"),),
     ),
     Operation(
+        name="metrics",
+        method="get",
+        path="/metrics",
+        tag="health",
+        summary="Figures for Prometheus",
+        description="Over all workers, whichever one is asked; the README has the list.",
+        answer=Answer(
+            "Prometheus' text format, or OpenMetrics where `Accept` prefers it.",
+            media_type="text/plain",
+            others={"application/openmetrics-text": str},
+        ),
+        examples=(
+            Example(
+                "A counter",
+                "# HELP manytone_tokens_total Tokens read by the network, padding left out.\n"
+                "# TYPE manytone_tokens_total counter\n"
+                'manytone_tokens_total{model="reviews-en"} 1234.0\n',
+            ),
+        ),
+    ),
+    Operation(
         name="openapi",
         method="get",
         path="/openapi.json",
