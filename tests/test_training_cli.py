@@ -230,7 +230,8 @@ def test_what_cannot_be_measured_is_one_clear_message(
 @pytest.mark.parametrize("datasets", RECIPES, ids="-".join)
 def test_the_data_sets_of_a_bundle_that_ships_bring_its_recipe(datasets):
     recipe = _recipe(_train_options(["--dataset", *reversed(datasets), "--seed", "3"]))
-    used = {**asdict(recipe.pretrain), **asdict(recipe.teach), **asdict(recipe.fit)}
+    parts = (recipe.network, recipe.text, recipe.pretrain, recipe.teach, recipe.fit)
+    used = {name: value for part in parts for name, value in asdict(part).items()}
     assert {name: used[name] for name in RECIPES[datasets]} == RECIPES[datasets]
     assert recipe.fit.seed == 3
     plain = _recipe(_train_options(["--dataset", *datasets, "--student", "0"]))

@@ -92,10 +92,12 @@ class TeachConfig:
     )
     teacher_epochs: int = knob(3, "passes of a teacher over the training part, at most")
     teacher_embedding_dropout: float = knob(
-        0.3, "--embedding-dropout of a teacher, which learns from few texts with hard labels"
+        0.3, "share of word-vector entries dropped as a teacher learns from few, hard labels"
     )
-    teacher_dropout: float = knob(0.5, "--dropout of a teacher")
-    teacher_adversarial_norm: float = knob(5.0, "--adversarial-norm of a teacher")
+    teacher_dropout: float = knob(0.5, "share of entries dropped between a teacher's layers")
+    teacher_adversarial_norm: float = knob(
+        5.0, "norm by which a teacher's word vectors are pushed against the answer; 0 leaves it out"
+    )
     sentences: int = knob(
         0, "sentences of each unlabelled text that are learnt by themselves, for short texts' sake"
     )

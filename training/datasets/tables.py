@@ -21,6 +21,10 @@ from typing import IO, Any
 from training.errors import DataError
 
 
+# Characters. An open quotation mark would otherwise make one field of the rest of the file.
+_LONGEST_FIELD = 131_072
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     line: int  # where it begins, counted from 1; in Parquet, which has no lines, the row's number
@@ -144,6 +148,7 @@ def _delimited(path: Path, columns: Columns, delimiter: str) -> Iterator[Row | F
     with _opened(path) as file:
         # Strict, or a stray quotation mark would join two rows without a word. A field of more
         # than csv's own 131,072 characters is such a mark as well: no review is that long.
+        csv.field_size_limit(_LONGEST_FIELD)  # of the whole process; others may have set it
         rows = csv.reader(file, delimiter=delimiter, strict=True)
         header: list[str] | None = None
         line = 1
