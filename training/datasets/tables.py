@@ -20,7 +20,6 @@ from typing import IO, Any
 
 from training.errors import DataError
 
-
 # Characters. An open quotation mark would otherwise make one field of the rest of the file.
 _LONGEST_FIELD = 131_072
 
