@@ -544,16 +544,14 @@ def test_what_a_dead_worker_counted_stays_and_what_it_had_in_hand_does_not(servi
         assert not folder.exists()
 
 
-def test_numbers_outlive_a_reload(serving):
+def test_numbers_and_workers_outlive_a_look_at_the_bundles(serving):
     with serving() as service:
         predict_on_new_connections(service, 3)
-        folder = metrics_folder(service)
-        (worker,) = service.workers()
+        folder, workers = metrics_folder(service), service.workers()
         service.process.send_signal(signal.SIGHUP)
-        eventually(lambda: worker not in service.workers(), READY_SECONDS, service)
-        eventually(lambda: service.status("/readyz") == 200, READY_SECONDS, service)
-        assert metrics_folder(service) == folder
-        assert scraped(service)["manytone_predictions_total"] == 6
+        predict_on_new_connections(service, 3)
+        assert (metrics_folder(service), service.workers()) == (folder, workers)
+        assert scraped(service)["manytone_predictions_total"] == 12
         assert service.stop() == 0
         assert not folder.exists()
 
@@ -579,7 +577,7 @@ def test_every_line_of_the_log_is_json_and_one_that_is_wanted_has_the_id(serving
         assert answered["Server-Timing"].startswith("queue;dur=")
         assert service.stop() == 0
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
-    assert {"gunicorn.error", "service.registry", "service.observe"} == {
+    assert {"gunicorn.error", "service.folder", "service.observe"} == {
         line["logger"] for line in lines
     }
     (line,) = [line for line in lines if line.get("request_id") == "mine"]

@@ -55,7 +55,7 @@ def test_compose_takes_the_file_and_starts_what_the_profile_says(compose, profil
     started = {
         name
         for name, service in config["services"].items()
-        if profile or not service.get("profiles")
+        if not service.get("profiles") or set(service["profiles"]) & set(profile)
     }
     assert started == services
 
