@@ -45,6 +45,24 @@ class RecurrentLayer(nn.Module):
         self.backwards = CELLS[cell](input_size, hidden_size) if self.two_way else nn.Identity()
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Read N texts.
+
+        Args:
+            inputs: (T, N, E), or (T, 1, E): see `each_way`.
+            lengths: (N,) int64, between 1 and T.
+
+        Returns:
+            The hidden states at every step, (T, N, D*H), and the last one of each direction,
+            (D, N, H): the state after the last token of the text, not of the padding.
+        """
+        ways = self.each_way(inputs, lengths)  # D × (T, N, H)
+        last = torch.stack([_at(states, lengths - 1) for states in ways])  # D × (N, H) -> (D, N, H)
+        if not self.two_way:
+            return ways[0], last
+        back = _reorder(ways[1], turned_round(lengths, inputs.size(0)))
+        return torch.cat([ways[0], back], dim=2), last  # 2 × (T, N, H) -> (T, N, 2H)
+
+    def each_way(self, inputs: Tensor, lengths: Tensor) -> list[Tensor]:
         """Read N texts, or one text up to N places.
 
         Args:
@@ -53,22 +71,18 @@ class RecurrentLayer(nn.Module):
             lengths: (N,) int64, between 1 and T.
 
         Returns:
-            The hidden states at every step, (T, N, D*H), and the last one of each direction,
-            (D, N, H): the state after the last token of the text, not of the padding.
+            The hidden states of each direction, D × (T, N, H), in the order in which it reads: the
+            second one's first state is that of the last token. Padding stands behind, in both.
         """
         # No state is handed in: torch starts each at zeros, (1, N, H).
         ahead = self.forwards(inputs)[0]  # (T, N, E) -> (T, N, H)
         if inputs.size(1) < lengths.size(0):
             inputs = inputs.expand(-1, lengths.size(0), -1)  # (T, 1, E) -> (T, N, E)
             ahead = ahead.expand(-1, lengths.size(0), -1)  # (T, 1, H) -> (T, N, H)
-        last = _at(ahead, lengths - 1)  # (T, N, H) -> (N, H)
         if not self.two_way:
-            return ahead, last.unsqueeze(0)
+            return [ahead]
         order = turned_round(lengths, inputs.size(0))  # (T, N)
-        back = self.backwards(_reorder(inputs, order))[0]  # (T, N, E) -> (T, N, H)
-        first = _at(back, lengths - 1)  # (T, N, H) -> (N, H)
-        both = torch.cat([ahead, _reorder(back, order)], dim=2)  # 2 × (T, N, H) -> (T, N, 2H)
-        return both, torch.stack([last, first])  # 2 × (N, H) -> (2, N, H)
+        return [ahead, self.backwards(_reorder(inputs, order))[0]]  # (T, N, E) -> (T, N, H)
 
 
 class Reader(nn.Module):
@@ -97,30 +111,37 @@ class Reader(nn.Module):
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """(T, N, E), or (T, 1, E), and (N,) int64 -> logits (N, K)."""
         states = self.embedding_dropout(embedded)
-        last = states  # replaced by the first layer; TorchScript wants it to exist
+        ways: list[Tensor] = []
         for depth, layer in enumerate(self.layers):
             if depth > 0:
                 states = self.dropout(states)
-            states, last = layer(states, lengths)  # -> (T, N, D*H), (D, N, H)
-        if self.pooling == "last":
-            pooled = last.transpose(0, 1).flatten(1)  # (D, N, H) -> (N, D*H)
-        else:
-            pooled = self._pool(states, lengths)
-        logits: Tensor = self.classifier(self.dropout(pooled))  # -> (N, K)
+            if depth + 1 < len(self.layers):
+                states = layer(states, lengths)[0]  # -> (T, N, D*H)
+            else:
+                # -> D × (T, N, H); a ModuleList does not tell mypy what is in it
+                ways = layer.each_way(states, lengths)  # type: ignore[operator]
+        logits: Tensor = self.classifier(self.dropout(self._pool(ways, lengths)))  # -> (N, K)
         return logits
 
-    def _pool(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """(T, N, D*H) -> (N, D*H), or (N, 2*D*H) for "max-mean"; padding is left out."""
-        steps = torch.arange(states.size(0), device=states.device).unsqueeze(1)  # (T, 1)
+    def _pool(self, ways: list[Tensor], lengths: Tensor) -> Tensor:
+        """D × (T, N, H) -> (N, D*H), or (N, 2*D*H) for "max-mean"; padding is left out.
+
+        In which order a direction reads does not matter here, nor do the directions to each other:
+        neither is lined up with the other, which would cost a pass over memory each.
+        """
+        if self.pooling == "last":
+            return torch.cat([_at(states, lengths - 1) for states in ways], dim=1)
+        steps = torch.arange(ways[0].size(0), device=lengths.device).unsqueeze(1)  # (T, 1)
         padding = (steps >= lengths.unsqueeze(0)).unsqueeze(2)  # (T, N, 1)
-        if self.pooling == "max":
-            return states.masked_fill(padding, float("-inf")).amax(0)
-        # A second time in place: fresh memory of this size costs as much as what is done with it.
-        states = states.masked_fill(padding, 0.0)
-        mean = states.sum(0) / lengths.unsqueeze(1)  # (N, D*H)
-        if self.pooling == "mean":
-            return mean
-        return torch.cat([states.masked_fill_(padding, float("-inf")).amax(0), mean], dim=1)
+        largest: list[Tensor] = []
+        means: list[Tensor] = []
+        for states in ways:
+            if self.pooling != "mean":
+                largest.append(states.masked_fill(padding, float("-inf")).amax(0))  # (N, H)
+            if self.pooling != "max":
+                total = states.masked_fill(padding, 0.0).sum(0)
+                means.append(total / lengths.unsqueeze(1))  # (N, H)
+        return torch.cat(largest + means, dim=1)
 
     def _initialise(self) -> None:
         """Orthogonal recurrent weights (Saxe et al. 2013), and gates that begin by remembering
