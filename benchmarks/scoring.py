@@ -32,11 +32,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from benchmarks.machine import described
+from service.batcher import of_like_length
 from service.bundle import BundleError, write_atomically
 from service.errors import CommandError
 from service.registry import Registry
 from service.scoring.chunks import CHUNK_ROWS
-from service.scoring.scorer import CPU_BATCH, of_like_length
+from service.scoring.scorer import CPU_BATCH
 from service.settings import usable_cores
 
 WANTED_SHARE = 0.8  # of the networks' own speed

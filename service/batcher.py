@@ -208,7 +208,9 @@ class Batcher:
                 self._tell_waiting()
                 taken = self._take()
                 reading = self._readings.popleft() if self._readings else None
-            for batch in _of_like_length(taken, self._batch_tokens):
+            lengths = [len(job.sequences[place]) for job, place in taken]
+            for places in of_like_length(lengths, self._batch_texts, self._batch_tokens):
+                batch = [taken[place] for place in places]
                 self._tell_read(batch, _read(batch))
             if reading is not None:
                 self._read_on(reading)
@@ -264,19 +266,32 @@ class Batcher:
             self._unanswered -= 1
 
 
-def _of_like_length(
-    taken: list[tuple[_Job, int]], batch_tokens: int
-) -> Iterator[list[tuple[_Job, int]]]:
-    """Cut a round into forward passes, the shortest texts first."""
-    batch: list[tuple[_Job, int]] = []
+def of_like_length(
+    lengths: Sequence[int], most_texts: int, most_tokens: int
+) -> Iterator[list[int]]:
+    """Cut texts into forward passes, the shortest ones first.
+
+    Args:
+        lengths: of the texts, in tokens.
+        most_texts: of a pass.
+        most_tokens: of a pass, padding included; one text that is longer is read alone.
+
+    Returns:
+        The places of each pass's texts in `lengths`.
+
+    >>> list(of_like_length([9, 2, 2, 10], 64, 1_000))
+    [[1, 2], [0, 3]]
+    """
+    batch: list[int] = []
     tokens = 0
-    for job, place in sorted(taken, key=lambda item: len(item[0].sequences[item[1]])):
-        length = len(job.sequences[place])
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        length = lengths[place]
         padded = length * (len(batch) + 1)
-        if batch and (padded > batch_tokens or padded > _MOST_PADDING * (tokens + length)):
+        too_much = len(batch) == most_texts or padded > most_tokens
+        if batch and (too_much or padded > _MOST_PADDING * (tokens + length)):
             yield batch
             batch, tokens = [], 0
-        batch.append((job, place))
+        batch.append(place)
         tokens += length
     if batch:
         yield batch

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from service.batcher import Batcher, _Job, _of_like_length
+from service.batcher import Batcher, of_like_length
 from service.errors import DeadlineError, OverloadedError
 
 SECONDS = 10  # no test waits this long unless it fails
@@ -380,9 +380,9 @@ def test_a_thread_that_died_is_not_alive(bundle):
 
 
 def passes(lengths, batch_tokens):
-    job = _Job(FakeBundle(), [[1] * length for length in lengths], later())
-    cut = _of_like_length([(job, place) for place in range(len(lengths))], batch_tokens)
-    return [[lengths[place] for _, place in batch] for batch in cut]
+    return [
+        [lengths[place] for place in places] for places in of_like_length(lengths, 64, batch_tokens)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,14 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from service.batcher import Batcher
+from service.batcher import Batcher, of_like_length
 from service.errors import CommandError, UsageError
 from service.predictor import Predictor
 from service.registry import Registry
 from service.scoring.formats import input_place, output_place
 from service.scoring.progress import Bar
 from service.scoring.run import Request, Summary, score
-from service.scoring.scorer import Scorer, of_like_length
+from service.scoring.scorer import Scorer
 
 TEXTS = [
     "Great sound, clear picture",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 
-from service.batcher import Batcher, Probabilities
+from service.batcher import Batcher, Probabilities, of_like_length
 from service.bundle import Bundle
 from service.predictor import Prediction, Predictor
 from service.registry import Registry
@@ -21,9 +21,6 @@ from service.scoring.encode import encoded, rejections
 # long for many as for few.
 CPU_BATCH = (128, 16_384)
 GPU_BATCH = (2_048, 262_144)
-
-# A forward pass may be padded to this many times its real tokens; beyond, two passes cost less.
-_MOST_PADDING = 1.25
 
 
 class Scorer:
@@ -88,25 +85,3 @@ class AtOnce(Batcher):
         future: Future[Probabilities] = Future()
         future.set_result(answers)
         return future
-
-
-def of_like_length(
-    lengths: Sequence[int], most_texts: int, most_tokens: int
-) -> Iterator[list[int]]:
-    """Places of texts, a forward pass at a time, the shortest texts first.
-
-    >>> list(of_like_length([9, 2, 2, 10], 64, 1_000))
-    [[1, 2], [0, 3]]
-    """
-    batch: list[int] = []
-    tokens = 0
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        padded = lengths[place] * (len(batch) + 1)
-        too_many = len(batch) == most_texts or padded > most_tokens
-        if batch and (too_many or padded > _MOST_PADDING * (tokens + lengths[place])):
-            yield batch
-            batch, tokens = [], 0
-        batch.append(place)
-        tokens += lengths[place]
-    if batch:
-        yield batch
