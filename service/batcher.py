@@ -146,11 +146,17 @@ class Batcher:
             job.future.set_result(job.answers)
             return job.future
         with self._changed:
+            if not self.alive:
+                raise OverloadedError("The service is stopping.")
             # One request alone may be larger than the queue: the limits on a request hold for it.
             too_many_texts = self._waiting_texts + len(sequences) > self._queue_texts
-            self._admit(job, full=bool(self._jobs) and too_many_texts)
+            if (self._jobs and too_many_texts) or self._unanswered >= self._queue_requests:
+                raise OverloadedError("More requests are waiting than can be answered in time.")
             self._jobs.append(job)
+            job.trace.waits()
             self._waiting_texts += len(sequences)
+            self._unanswered += 1
+            job.future.add_done_callback(self._answered)
             self._changed.notify()
         return job.future
 
@@ -173,20 +179,16 @@ class Batcher:
         """
         reading = _Reading(bundle, ids, deadline)
         with self._changed:
-            self._admit(reading, full=False)
+            if not self.alive:
+                raise OverloadedError("The service is stopping.")
+            if self._unanswered >= self._queue_requests:
+                raise OverloadedError("More requests are waiting than can be answered in time.")
             self._readings.append(reading)
+            reading.trace.waits()
+            self._unanswered += 1
+            reading.future.add_done_callback(self._answered)
             self._changed.notify()
         return reading.future
-
-    def _admit(self, request: _Job | _Reading, *, full: bool) -> None:
-        """Count a request as waiting, or refuse it; called with the lock held."""
-        if not self.alive:
-            raise OverloadedError("The service is stopping.")
-        if full or self._unanswered >= self._queue_requests:
-            raise OverloadedError("More requests are waiting than can be answered in time.")
-        request.trace.waits()
-        self._unanswered += 1
-        request.future.add_done_callback(self._answered)
 
     def _run(self) -> None:
         try:

@@ -148,7 +148,8 @@ class Predictor:
             future = self._batcher.submit_reading(bundle, encoding.ids, deadline)
             rows = _result(future, deadline).tolist()
         else:
-            rows = [_even(bundle)] * len(encoding.ids)
+            even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
+            rows = [even] * len(encoding.ids)
         explanation = _explanation(bundle, text, encoding, rows)
         trace.predictions.append(explanation)
         return explanation
@@ -223,8 +224,5 @@ def _explanation(
 def _no_evidence(bundle: Bundle, encoding: Encoding) -> Prediction:
     """A blank text, or one of which no character is known, says nothing: every label is as
     likely."""
-    return _prediction(bundle, encoding, _even(bundle))
-
-
-def _even(bundle: Bundle) -> list[float]:
-    return [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
+    even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
+    return _prediction(bundle, encoding, even)

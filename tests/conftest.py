@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,17 +114,4 @@ def make_client(models_dir, make_tiny_bundle):
         return create_app(settings, registry=registry, batcher=batcher).test_client()
 
     yield make
-    batcher.stop()
-
-
-@pytest.fixture(scope="module")
-def registry(models_dir: Path) -> Registry:
-    return Registry.from_folder(models_dir, "cpu", "reviews-en")
-
-
-@pytest.fixture(scope="module")
-def batcher() -> Iterator[Batcher]:
-    batcher = Batcher()
-    batcher.start()
-    yield batcher
     batcher.stop()

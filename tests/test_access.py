@@ -17,7 +17,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import access
 from service.app import create_app
+from service.batcher import Batcher
 from service.errors import KeysError
+from service.registry import Registry
 from service.settings import Rate, Settings
 
 SHOP, MINE = "0123456789abcdef", "fedcba9876543210"
@@ -26,6 +28,19 @@ THREE = {"rate_limit": (Rate(3, 3_600),)}
 PAGE = "https://app.example"
 
 SETTINGS = Settings(device="cpu", deadline_seconds=60)
+
+
+@pytest.fixture(scope="module")
+def registry(models_dir):
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
+
+
+@pytest.fixture(scope="module")
+def batcher():
+    batcher = Batcher()
+    batcher.start()
+    yield batcher
+    batcher.stop()
 
 
 @pytest.fixture

@@ -8,10 +8,25 @@ import pytest
 from test_errors import assert_problem
 
 from service.app import create_app
+from service.batcher import Batcher
+from service.registry import Registry
 from service.settings import Settings
 
 SETTINGS = Settings(device="cpu", deadline_seconds=60)
 STEP = {"text", "start", "end", "score", "added", "scores"}
+
+
+@pytest.fixture(scope="module")
+def registry(models_dir):
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
+
+
+@pytest.fixture(scope="module")
+def batcher():
+    batcher = Batcher()
+    batcher.start()
+    yield batcher
+    batcher.stop()
 
 
 @pytest.fixture

@@ -18,11 +18,17 @@ from service.app import create_app
 from service.batcher import Batcher
 from service.errors import OverloadedError, SettingsError
 from service.metrics import Metrics
+from service.registry import Registry
 from service.settings import Settings
 from service.trace import Trace
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 10  # no test waits this long unless it fails
+
+
+@pytest.fixture(scope="module")
+def registry(models_dir):
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
 
 
 @pytest.fixture

@@ -21,6 +21,19 @@ from service.settings import Settings
 SETTINGS = Settings(device="cpu", deadline_seconds=60)
 
 
+@pytest.fixture(scope="module")
+def registry(models_dir):
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
+
+
+@pytest.fixture(scope="module")
+def batcher():
+    batcher = Batcher()
+    batcher.start()
+    yield batcher
+    batcher.stop()
+
+
 @pytest.fixture
 def client_with(registry, batcher):
     """A function that makes a client of an application with another batcher or other settings."""

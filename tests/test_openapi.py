@@ -17,17 +17,32 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service import __version__
 from service.app import create_app
+from service.batcher import Batcher
 from service.contract import reader
 from service.contract.description import JSON, Answer, Refusal
 from service.contract.document import all_errors, openapi
 from service.contract.operations import OPERATIONS
 from service.contract.refusals import REFUSALS
 from service.errors import DeadlineError, OverloadedError, RequestError
+from service.registry import Registry
 from service.routes import contract
 from service.settings import Rate, Settings
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = Settings(device="cpu", deadline_seconds=60, max_texts=3, max_characters=40)
+
+
+@pytest.fixture(scope="module")
+def registry(models_dir):
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
+
+
+@pytest.fixture(scope="module")
+def batcher():
+    batcher = Batcher()
+    batcher.start()
+    yield batcher
+    batcher.stop()
 
 
 @pytest.fixture

@@ -20,6 +20,19 @@ SETTINGS = Settings(device="cpu", deadline_seconds=60)
 
 
 @pytest.fixture(scope="module")
+def registry(models_dir):
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
+
+
+@pytest.fixture(scope="module")
+def batcher():
+    batcher = Batcher()
+    batcher.start()
+    yield batcher
+    batcher.stop()
+
+
+@pytest.fixture(scope="module")
 def client(registry, batcher):
     return create_app(SETTINGS, registry=registry, batcher=batcher).test_client()
 

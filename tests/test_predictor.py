@@ -14,6 +14,11 @@ from service.registry import Registry
 
 
 @pytest.fixture(scope="module")
+def registry(models_dir):
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
+
+
+@pytest.fixture(scope="module")
 def predictor(registry):
     batcher = Batcher()
     batcher.start()

@@ -64,6 +64,11 @@ class Here:
         return future
 
 
+@pytest.fixture(scope="module")
+def registry(models_dir) -> Registry:
+    return Registry.from_folder(models_dir, "cpu", "reviews-en")
+
+
 @pytest.fixture
 def run(registry, tmp_path):
     """A function that scores one file of the folder into another, in chunks of three rows."""
