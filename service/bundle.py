@@ -25,7 +25,8 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,13 @@ class Bundle:
     device: torch.device = torch.device("cpu")
 
     def encode(self, text: str) -> Encoding:
-        ids = self.tokenizer.encode(text)
+        return self._encoding(text, self.tokenizer.encode(text))
+
+    def encode_all(self, texts: Sequence[str]) -> list[Encoding]:
+        """What `encode` gives for each of `texts`, in less time where they are many."""
+        return list(map(self._encoding, texts, self.tokenizer.encode_all(texts)))
+
+    def _encoding(self, text: str, ids: list[int]) -> Encoding:
         limit = self.metadata.max_tokens
         known = self._known(text, limit) if self.metadata.unk_id in ids else float(bool(ids))
         return Encoding(ids[:limit], truncated=len(ids) > limit, known=known)
@@ -168,16 +175,17 @@ def save_bundle(path: Path, bundle: Bundle) -> None:
         BundleError: what would be written does not load, or answers otherwise.
     """
     buffer = io.BytesIO()
-    # To a buffer, not to a path: torch writes the name of the file into the archive.
-    torch.jit.save(
-        bundle.module,
-        buffer,
-        _extra_files={
-            TOKENIZER: bundle.tokenizer.model,
-            METADATA: _to_json(asdict(bundle.metadata)),
-            GOLDEN: _to_json([asdict(golden) for golden in bundle.golden]),
-        },
-    )
+    with _unpacked(bundle.module):
+        # To a buffer, not to a path: torch writes the name of the file into the archive.
+        torch.jit.save(
+            bundle.module,
+            buffer,
+            _extra_files={
+                TOKENIZER: bundle.tokenizer.model,
+                METADATA: _to_json(asdict(bundle.metadata)),
+                GOLDEN: _to_json([asdict(golden) for golden in bundle.golden]),
+            },
+        )
     data = _reproducible(buffer.getvalue())
     _load(data, path, torch.device("cpu"), WRITTEN_TOLERANCE)
     write_atomically(path, data)
@@ -224,9 +232,49 @@ def _load(data: bytes, path: Path, device: torch.device, tolerance: float) -> Bu
     if device.type == "cuda":
         # TF32 keeps 10 bits: answers would differ from the CPU's in the third digit.
         torch.backends.cudnn.allow_tf32 = False
+    else:
+        _pack(module)
     bundle = Bundle(metadata, tokenizer, module, parts.golden, device)
     _replay(bundle, path, tolerance)
     return bundle
+
+
+def _pack(module: torch.jit.ScriptModule) -> None:
+    """Lay out the weights of LSTM layers for this processor once, not at every forward pass
+    (docs/decisions/0014-forward-pass.md). Where torch has no oneDNN, or a bundle's layers know
+    nothing of it, they stay as they are: the answers are the same."""
+    if not torch.backends.mkldnn.is_available():
+        return
+    for layer in _packable(module):
+        if layer.forwards.original_name == "LSTM":
+            ways = [layer.forwards, layer.backwards] if layer.two_way else [layer.forwards]
+            layer.packed = [weight for way in ways for weight in _packed(way, layer.hidden_size)]
+
+
+@contextmanager
+def _unpacked(module: torch.jit.ScriptModule) -> Iterator[None]:
+    """A file holds no layout of one processor."""
+    layers = [(layer, layer.packed) for layer in _packable(module)]
+    for layer, _ in layers:
+        layer.packed = []
+    try:
+        yield
+    finally:
+        for layer, packed in layers:
+            layer.packed = packed
+
+
+def _packable(module: torch.jit.ScriptModule) -> list[Any]:
+    return [layer for layer in module.modules() if hasattr(layer, "packed")]
+
+
+def _packed(lstm: Any, hidden_size: int) -> list[torch.Tensor]:
+    inputs, states = lstm.weight_ih_l0.detach(), lstm.weight_hh_l0.detach()
+    like = [20, 1, inputs.size(1)]  # (T, N, E); other sizes are answered with the same layout
+    laid_out = torch.ops.mkldnn._reorder_mkldnn_rnn_layer_weight(
+        inputs, states, hidden_size, False, True, False, like
+    )
+    return [*laid_out, lstm.bias_ih_l0.detach(), lstm.bias_hh_l0.detach()]
 
 
 def _replay(bundle: Bundle, path: Path, tolerance: float) -> None:

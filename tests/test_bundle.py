@@ -164,6 +164,27 @@ def test_a_loaded_bundle_can_be_saved_again(data, tmp_path):
     assert (first.metadata, first.golden) == (second.metadata, second.golden)
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")
+def test_weights_are_laid_out_once_and_answers_stay(data, tiny_bundle, tmp_path):
+    (tmp_path / "a.pt").write_bytes(data)
+    loaded = load_bundle(tmp_path / "a.pt")
+    layers = [m for m in loaded.module.modules() if hasattr(m, "packed")]
+    assert [len(layer.packed) for layer in layers] == [8]  # four for each direction
+    assert not any(len(m.packed) for m in tiny_bundle.module.modules() if hasattr(m, "packed"))
+    sequences = [[5], [4, 9, 7, 6], [8] * 30, [6, 5]]
+    for batch in (sequences, *([each] for each in sequences)):
+        np.testing.assert_allclose(
+            loaded.probabilities(batch), tiny_bundle.probabilities(batch), atol=1e-6
+        )
+    np.testing.assert_allclose(
+        loaded.running_probabilities(sequences[2], 0, 30),
+        tiny_bundle.running_probabilities(sequences[2], 0, 30),
+        atol=1e-6,
+    )
+    save_bundle(tmp_path / "b.pt", loaded)
+    assert [len(layer.packed) for layer in layers] == [8]
+
+
 def test_the_same_bundle_gives_the_same_bytes(tiny_bundle, data, tmp_path):
     save_bundle(tmp_path / "another-name.pt", tiny_bundle)
     assert (tmp_path / "another-name.pt").read_bytes() == data
