@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from itertools import repeat
 from typing import Annotated
 
 import msgspec
@@ -117,12 +118,12 @@ class Predictor:
         deadline = began + self._deadline_seconds
         registry = self._registry.now  # one for all texts: bundles may be swapped meanwhile
         chosen = registry.get(model) if isinstance(model, str) else model
-        read = [(bundle := chosen or registry.for_text(t), bundle.encode(t)) for t in texts]
+        read = _encoded([chosen or registry.for_text(text) for text in texts], texts)
         trace.tokenized(began)
         answers: list[Prediction | None] = [None] * len(texts)
         for bundle, places, future in self._submitted(read, deadline):
-            for place, row in zip(places, _result(future, deadline), strict=True):
-                answers[place] = _prediction(bundle, read[place][1], row.tolist())
+            for place, row in zip(places, _result(future, deadline).tolist(), strict=True):
+                answers[place] = _prediction(bundle, read[place][1], row)
         predictions = [
             answer or _no_evidence(bundle, encoding)
             for answer, (bundle, encoding) in zip(answers, read, strict=True)
@@ -158,16 +159,29 @@ class Predictor:
         self, read: list[tuple[Bundle, Encoding]], deadline: float
     ) -> list[tuple[Bundle, list[int], Future[Probabilities]]]:
         """What was handed to the batcher: per bundle, the places of its texts and the answers."""
-        places: dict[str, list[int]] = {}
-        for place, (bundle, encoding) in enumerate(read):
-            if encoding.known > 0:
-                places.setdefault(bundle.metadata.name, []).append(place)
         submitted = []
-        for group in places.values():
-            bundle = read[group[0]][0]
+        telling = [place for place, (_, encoding) in enumerate(read) if encoding.known > 0]
+        for bundle, group in _by_bundle((place, read[place][0]) for place in telling):
             sequences = [read[place][1].ids for place in group]
             submitted.append((bundle, group, self._batcher.submit(bundle, sequences, deadline)))
         return submitted
+
+
+def _encoded(bundles: Sequence[Bundle], texts: Sequence[str]) -> list[tuple[Bundle, Encoding]]:
+    """Each text as its bundle reads it; a bundle is asked once for all of its texts."""
+    read: dict[int, tuple[Bundle, Encoding]] = {}
+    for bundle, places in _by_bundle(enumerate(bundles)):
+        encodings = bundle.encode_all([texts[place] for place in places])
+        read.update(zip(places, zip(repeat(bundle), encodings), strict=True))
+    return [read[place] for place in range(len(texts))]
+
+
+def _by_bundle(placed: Iterable[tuple[int, Bundle]]) -> list[tuple[Bundle, list[int]]]:
+    """Each bundle with its places."""
+    groups: dict[str, tuple[Bundle, list[int]]] = {}
+    for place, bundle in placed:
+        groups.setdefault(bundle.metadata.name, (bundle, []))[1].append(place)
+    return list(groups.values())
 
 
 def _result(future: Future[Probabilities], deadline: float) -> Probabilities:
@@ -180,7 +194,7 @@ def _result(future: Future[Probabilities], deadline: float) -> Probabilities:
 def _prediction(bundle: Bundle, encoding: Encoding, row: list[float]) -> Prediction:
     labels = bundle.metadata.labels
     row = [round(probability, _DIGITS) for probability in row]
-    best = max(range(len(row)), key=row.__getitem__)
+    best = row.index(max(row))
     return Prediction(
         label=labels[best],
         score=row[best],

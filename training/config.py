@@ -174,7 +174,7 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     },
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 1, "teachers": 2, "teacher_hidden_size": 384,
-        "teacher_lm_epochs": 3, "teacher_epochs": 4, "lessons": 16_000, "toneless": 4_000,
+        "teacher_lm_epochs": 3, "teacher_epochs": 3, "lessons": 16_000, "toneless": 4_000,
         "student": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0,
         "epochs": 4,
     },

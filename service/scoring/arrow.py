@@ -196,7 +196,7 @@ def empty(plan: Plan) -> Any:
     )
 
 
-def answered(parsed: Parsed, answers: Sequence[Mapping[str, Any]], plan: Plan) -> Any:
+def answered(parsed: Parsed, answers: Sequence[Sequence[Any]], plan: Plan) -> Any:
     """The batch of the rows with an answer each."""
     import pyarrow
 
@@ -204,11 +204,11 @@ def answered(parsed: Parsed, answers: Sequence[Mapping[str, Any]], plan: Plan) -
     if parsed.batch is not None:
         columns = list(parsed.batch.columns)
     else:
-        columns = [pyarrow.array([row.values[name] for row in parsed.rows], pyarrow.string())
-                   for name in plan.columns]  # fmt: skip
-    for column in plan.added:
+        columns = [pyarrow.array([row.cells[place] for row in parsed.rows], pyarrow.string())
+                   for place in range(len(plan.columns))]  # fmt: skip
+    for place, column in enumerate(plan.added):
         kind = schema.field(column.name).type
-        columns.append(pyarrow.array([answer[column.name] for answer in answers], kind))
+        columns.append(pyarrow.array([answer[place] for answer in answers], kind))
     return pyarrow.RecordBatch.from_arrays(columns, schema=schema)
 
 

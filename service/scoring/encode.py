@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from service.scoring.rows import Parsed, Rejection, Row
 
 _encode = msgspec.json.Encoder().encode
 
-Answer = Mapping[str, Any]  # the columns that are added, in order
+Answer = Sequence[Any]  # the columns that are added, in order
 
 
 def header(plan: Plan) -> bytes:
@@ -40,10 +40,10 @@ def encoded(parsed: Parsed, answers: Sequence[Answer], plan: Plan) -> bytes:
         return arrow.stream(arrow.answered(parsed, answers, plan))
     if not answers:
         return b""
-    pairs = list(zip(parsed.rows, answers, strict=True))
+    pairs = zip(parsed.rows, answers, strict=True)
     if plan.target is Format.JSONL:
-        return _packed(b"".join(_json_line(row, answer) for row, answer in pairs), plan)
-    rows = [[*_texts(row, plan), *answer.values()] for row, answer in pairs]
+        return _packed(b"".join(_json_line(row, answer, plan) for row, answer in pairs), plan)
+    rows = ((*_texts(row, plan), *answer) for row, answer in pairs)
     return _packed(_delimited(rows, plan), plan)
 
 
@@ -56,11 +56,14 @@ def _packed(content: bytes, plan: Plan) -> bytes:
     return gzip.compress(content, compresslevel=6, mtime=0) if plan.packed else content
 
 
-def _json_line(row: Row, answer: Answer) -> bytes:
+def _json_line(row: Row, answer: Answer, plan: Plan) -> bytes:
+    added = {column.name: value for column, value in zip(plan.added, answer, strict=True)}
+    if row.cells:
+        return _encode(dict(zip(plan.columns, row.cells, strict=True)) | added) + b"\n"
     if not row.raw:
-        return _encode({**row.values, **answer}) + b"\n"
+        return _encode({**row.values, **added}) + b"\n"
     # The object stays as it is, to the last digit: the answer goes before its closing brace.
-    return row.raw[:-1].rstrip() + b"," + _encode(answer)[1:] + b"\n"
+    return row.raw[:-1].rstrip() + b"," + _encode(added)[1:] + b"\n"
 
 
 def _delimited(rows: Iterable[Sequence[Any]], plan: Plan) -> bytes:
@@ -70,8 +73,8 @@ def _delimited(rows: Iterable[Sequence[Any]], plan: Plan) -> bytes:
     return written.getvalue().encode()
 
 
-def _texts(row: Row, plan: Plan) -> list[str]:
-    return [_text(row.values.get(name)) for name in plan.columns]
+def _texts(row: Row, plan: Plan) -> Sequence[str]:
+    return row.cells or [_text(row.values.get(name)) for name in plan.columns]
 
 
 def _text(value: Any) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +18,7 @@ class Row(NamedTuple):
     text: Any  # a string, unless the row is rejected
     values: Mapping[str, Any]  # all columns; of JSON Lines each value as it stands in the file
     raw: bytes = b""  # the JSON object as it stands in the file
+    cells: Sequence[str] = ()  # of CSV, TSV and lines, in place of `values`: the plan's columns
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -45,17 +45,32 @@ class RowError(Exception):
 def parse(records: list[Record], plan: Plan) -> Parsed:
     parsed = Parsed()
     read = _READERS[plan.source]
-    for record in records:
+    for (line, raw, fault), found in zip(records, _torn(records, plan), strict=True):
         try:
-            if record.fault:
-                raise RowError(record.fault)
-            row = read(record.raw, plan)
+            if fault:
+                raise RowError(fault)
+            row = read(found, plan)
             refuse(row.text, plan)
             parsed.rows.append(row)
         except RowError as error:
-            raw = record.raw.decode(errors="backslashreplace").rstrip("\r\n")
-            parsed.rejected.append(Rejection(record.line, str(error), raw))
+            shown = raw.decode(errors="backslashreplace").rstrip("\r\n")
+            parsed.rejected.append(Rejection(line, str(error), shown))
     return parsed
+
+
+def _torn(records: list[Record], plan: Plan) -> Sequence[bytes | list[str]]:
+    """Of CSV and TSV the fields of all records, by one reader, which takes a third of the time of
+    one for each; but each record as it is where any of them is at fault, or in another format."""
+    raws = [raw for _, raw, _ in records]
+    if plan.source.delimiter is None:
+        return raws
+    try:
+        lines = [raw.decode() for raw in raws]
+        found = list(csv.reader(lines, delimiter=plan.source.delimiter, strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return raws
+    # A record that is not closed goes on in the next one: fewer are found.
+    return found if len(found) == len(raws) else raws
 
 
 def refuse(text: Any, plan: Plan) -> None:
@@ -73,17 +88,20 @@ def refuse(text: Any, plan: Plan) -> None:
         )
 
 
-def _delimited(raw: bytes, plan: Plan, *, delimiter: str) -> Row:
+def _delimited(found: bytes | list[str], plan: Plan) -> Row:
+    cells = _fields(found, plan) if isinstance(found, bytes) else found
+    if len(cells) != len(plan.columns):
+        raise RowError(f"{len(cells)} fields, expected {len(plan.columns)}")
+    return Row(cells[plan.columns.index(plan.text_column)], {}, cells=cells)
+
+
+def _fields(raw: bytes, plan: Plan) -> list[str]:
     try:
-        found = fields(raw, delimiter)
+        return fields(raw, plan.source.delimiter)
     except UnicodeDecodeError as error:
         raise _not_utf8(error) from error
     except csv.Error as error:
         raise RowError(str(error)) from error
-    if len(found) != len(plan.columns):
-        raise RowError(f"{len(found)} fields, expected {len(plan.columns)}")
-    values = dict(zip(plan.columns, found, strict=True))
-    return Row(values[plan.text_column], values)
 
 
 def _line(raw: bytes, plan: Plan) -> Row:
@@ -91,7 +109,7 @@ def _line(raw: bytes, plan: Plan) -> Row:
         text = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise _not_utf8(error) from error
-    return Row(text, {plan.text_column: text})
+    return Row(text, {}, cells=(text,))
 
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -121,9 +139,9 @@ def _not_utf8(error: UnicodeDecodeError) -> RowError:
     return RowError(f"not UTF-8 at byte {error.start} of the row (Excel: save as “CSV UTF-8”)")
 
 
-_READERS: Mapping[Format, Callable[[bytes, Plan], Row]] = {
-    Format.CSV: partial(_delimited, delimiter=","),
-    Format.TSV: partial(_delimited, delimiter="\t"),
+_READERS: Mapping[Format, Callable[[Any, Plan], Row]] = {
+    Format.CSV: _delimited,
+    Format.TSV: _delimited,
     Format.JSONL: _json,
     Format.LINES: _line,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from service.predictor import Prediction, Predictor
 from service.registry import Registry
 from service.scoring import arrow, rows
 from service.scoring.chunks import Chunk, Plan, Readers, Scored
-from service.scoring.encode import encoded, rejections
+from service.scoring.encode import Answer, encoded, rejections
 
 # Texts and tokens of a forward pass, at most. A CPU gains nothing from more; a GPU takes about as
 # long for many as for few.
@@ -47,7 +46,7 @@ class Scorer:
         else:
             parsed = rows.parse(chunk.content, plan)
         predictions = self._predictor.predict([row.text for row in parsed.rows], plan.model)
-        answers = [columns(prediction, plan) for prediction in predictions]
+        answers = [_answer(prediction, plan) for prediction in predictions]
         return Scored(
             encoded(parsed, answers, plan),
             rejections(parsed.rejected),
@@ -56,13 +55,13 @@ class Scorer:
         )
 
 
-def columns(prediction: Prediction, plan: Plan) -> dict[str, Any]:
-    """What is added to a row, by name."""
-    values: list[Any] = [prediction.label, prediction.score]
-    values += [prediction.scores[label] for label in plan.labels]
-    if plan.details:
-        values += [prediction.model, prediction.tokens, prediction.truncated, prediction.known]
-    return {column.name: value for column, value in zip(plan.added, values, strict=True)}
+def _answer(prediction: Prediction, plan: Plan) -> Answer:
+    scores = map(prediction.scores.__getitem__, plan.labels)
+    answer = (prediction.label, prediction.score, *scores)
+    if not plan.details:
+        return answer
+    told = (prediction.model, prediction.tokens, prediction.truncated, prediction.known)
+    return (*answer, *told)
 
 
 def _digest(bundle: Bundle) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -58,6 +59,8 @@ def _loaded() -> Scorer:
         _scorer = Scorer(
             Registry.from_folder(_settings.models_dir, _settings.device, _settings.default_model)
         )
+        # All this stays: the garbage collector need not walk through it again and again.
+        gc.freeze()
     return _scorer
 
 
