@@ -170,13 +170,14 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     ("imdb", "sst2", "amazon"): {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
         "teacher_lm_epochs": 1, "teacher_epochs": 3, "sentences": 2, "lessons": 24_000,
-        "toneless": 4_000, "student": 1, "embedding_dropout": 0.2, "dropout": 0.3, "epochs": 3,
+        "toneless": 4_000, "student": 1, "embedding_dropout": 0.2, "dropout": 0.3,
+        "adversarial_norm": 0.0, "epochs": 4,
     },
     ("nsmc",): {
-        "hidden_size": 256, "lm_epochs": 1, "teachers": 2, "teacher_hidden_size": 384,
+        "hidden_size": 256, "lm_epochs": 0, "teachers": 2, "teacher_hidden_size": 384,
         "teacher_lm_epochs": 3, "teacher_epochs": 3, "lessons": 16_000, "toneless": 4_000,
         "student": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0,
-        "epochs": 4,
+        "epochs": 3,
     },
 }  # fmt: skip
 # What is another default with a file of one's own: such a file is small, so its steps are.
