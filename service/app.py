@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from flask import Flask
@@ -30,6 +32,15 @@ from service.routes import metrics as metrics_route
 from service.settings import Settings
 from service.swap import Swapper
 from service.telemetry import Spans
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+# A request with a larger body (bytes) gets a thread: its tokens alone take a millisecond or more.
+QUICK_BODY = 8 << 10
+
+_HEALTH = frozenset({"/livez", "/readyz", "/ping", "/v2/health/live", "/v2/health/ready"})
 
 
 def create_app(
@@ -89,6 +100,7 @@ def create_app(
     # Set by gunicorn.conf.py to a function that tells whether the worker is stopping.
     app.extensions["draining"] = lambda: False
     app.extensions["swapper"] = swapper  # gunicorn.conf.py asks it to look on SIGHUP
+    app.extensions["quick"] = quick(settings)  # service/worker.py runs these on its loop
     problems.register(app)
     access.register(app, settings)
     app.register_blueprint(predict.blueprint(predictor, settings))
@@ -108,3 +120,19 @@ def create_app(
         app.wsgi_app, metrics, access_log=settings.access_log, spans=spans
     )
     return app
+
+
+def quick(settings: Settings) -> Callable[[WSGIEnvironment], bool]:
+    """Which requests keep nobody waiting while they run: a few texts, and health checks. All
+    others run on threads: those that read many texts or files, put metrics or the contract
+    together, or list every token; and all, if each asks Redis first."""
+
+    def is_quick(environ: WSGIEnvironment) -> bool:
+        path = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] != "POST":
+            return path in _HEALTH
+        # Without a stated length it came in chunks, which nobody does for a few texts.
+        length = environ.get("CONTENT_LENGTH", "")
+        return length.isdigit() and int(length) <= QUICK_BODY and path != "/explain"
+
+    return (lambda _: False) if settings.rate_limit_storage else is_quick

@@ -25,8 +25,8 @@ os.environ.setdefault("OMP_NUM_THREADS", str(settings.network_threads))
 host = f"[{settings.host}]" if ":" in settings.host else settings.host
 bind = f"{host}:{settings.port}"
 workers = settings.workers
-worker_class = "gthread"  # a thread waits for the network while others parse and answer
-threads = settings.threads
+worker_class = "service.worker.LoopWorker"  # 0015: gthread and gevent cost a request twice as much
+threads = settings.threads  # for what is not quick (service/app.py)
 reuse_port = True  # without it all kept-alive connections may end on one worker
 preload_app = False  # a lock that torch holds at the fork would never open again
 keepalive = 75  # seconds; longer than the usual load balancer's 60, so that it closes first

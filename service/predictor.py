@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from service import waiting
 from service.batcher import Batcher, Probabilities
 from service.bundle import Bundle, Encoding
 from service.errors import DeadlineError
@@ -186,7 +187,7 @@ def _by_bundle(placed: Iterable[tuple[int, Bundle]]) -> list[tuple[Bundle, list[
 
 def _result(future: Future[Probabilities], deadline: float) -> Probabilities:
     try:
-        return future.result(timeout=max(0.0, deadline - time.monotonic()))
+        return waiting.result(future, deadline)
     except FutureTimeoutError:
         raise DeadlineError("The answer was not ready in time.") from None
 

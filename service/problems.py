@@ -7,22 +7,17 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from flask import Flask, Response, request
-from gunicorn.http.errors import ParseException
 from msgspec import UNSET, Meta, UnsetType
 from werkzeug.exceptions import HTTPException
 
 from service.errors import InvalidFieldError, RequestError
 
 log = logging.getLogger(__name__)
-
-# What is read and thrown away of a body that nobody wants. Over that the connection is closed.
-_UNREAD_BYTES = 64 << 20
 
 
 class FieldError(msgspec.Struct):
@@ -60,7 +55,6 @@ def register(app: Flask) -> None:
     """Turn whatever a route raises into a problem document."""
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(ParseException, _malformed_body)
     app.register_error_handler(Exception, _bug)
 
 
@@ -85,24 +79,10 @@ def _http_error(error: HTTPException) -> Response:
     return response
 
 
-def _malformed_body(error: ParseException) -> Response:  # raised as gunicorn reads the body
-    return _problem(400, "bad-request", "The chunks of the body are malformed.")
-
-
 def _bug(error: Exception) -> Response:
     # The client learns that it is not to blame, and nothing else; the log has the traceback.
     log.exception("%s %s failed; please report this", request.method, request.path)
     return _problem(500, "internal", "The service failed; its log says why.")
-
-
-def _read_to_the_end() -> None:
-    """A client that is still sending would see a broken connection instead of the answer."""
-    if request.environ.get("wsgi.input_terminated"):
-        body = request.environ["wsgi.input"]
-        with suppress(OSError, ParseException):  # the client has gone, or its chunks are malformed
-            for _ in range(_UNREAD_BYTES >> 16):
-                if not body.read(1 << 16):
-                    break
 
 
 def _shortened(detail: str) -> str:
@@ -111,7 +91,6 @@ def _shortened(detail: str) -> str:
 
 
 def _problem(status: int, code: str, detail: str, pointer: str | None = None) -> Response:
-    _read_to_the_end()
     detail = _shortened(detail)
     document = problem(status, code, detail, pointer)
     return Response(msgspec.json.encode(document), status, content_type="application/problem+json")

@@ -1,0 +1,361 @@
+"""One HTTP/1.1 connection: bytes in, a WSGI call for each request, bytes out.
+
+httptools (llhttp, the parser of Node.js) reads requests; asyncio moves the bytes. A request is
+read whole before the application is called, so that a slow client holds nothing but memory, and
+that within limits. Requests of a connection are answered one after the other, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+# Of a request's first line and headers together, in bytes; gunicorn's and nginx's are of that size.
+MAX_HEAD = 64 << 10
+# Requests that one connection may send ahead of their answers; then it is not read for a while.
+MAX_AHEAD = 16
+
+
+# Calls a function with arguments, on the thread of the loop.
+Tell = Callable[..., object]
+
+
+class Server(Protocol):
+    """What a connection needs of the worker that has it."""
+
+    application: WSGIApplication
+    max_body: int  # bytes
+    stopping: bool
+
+    def opened(self, connection: Connection) -> bool:
+        """Returns whether there is room for one more."""
+
+    def closed(self, connection: Connection) -> None: ...
+
+    def start(self, work: Callable[[Tell], None], environ: WSGIEnvironment) -> None:
+        """Call `work`, here or on another thread, with what brings its outcome back to the
+        loop's."""
+
+
+class _Request:
+    """A request as it comes in."""
+
+    __slots__ = ("body", "environ", "keep_alive", "size")
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self.environ = environ
+        self.body: list[bytes] = []
+        self.size = 0  # bytes of the body that were kept
+        self.keep_alive = True
+
+
+class Connection(asyncio.Protocol):
+    """
+    Args:
+        server: the worker.
+        base: what all environments of this listener have in common.
+    """
+
+    def __init__(self, server: Server, base: WSGIEnvironment) -> None:
+        self._server = server
+        self._base = base
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._reading: _Request | None = None
+        self._environ = base  # of the request that is read
+        self._head = 0  # bytes since the last request's end, as long as its headers go on
+        self._ahead: deque[_Request] = deque()
+        self._busy = False  # a request is with the application
+        self._refused = False  # what comes from now on is not read
+        self.quiet_since = time.monotonic()  # when it last sent or was sent something
+
+    # --- asyncio's side ----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername") or ("", 0)
+        self._base = {**self._base, "REMOTE_ADDR": str(peer[0]), "REMOTE_PORT": str(peer[1])}
+        if not self._server.opened(self):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open.")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._refused = True
+        self._ahead.clear()
+        self._server.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.quiet_since = time.monotonic()
+        if self._refused:
+            return
+        if self._head >= 0:
+            self._head += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refused = True  # only HTTP/1.1 is spoken here: the request is answered in it
+        except httptools.HttpParserError as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, f"This is no HTTP/1.1 request: {error}.")
+        if self._head > MAX_HEAD and not self._refused:
+            self._refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                f"The headers are over {MAX_HEAD:,} bytes.",
+            )
+        self._next()
+        if self._refused and self.idle:
+            self._close()
+        elif len(self._ahead) >= MAX_AHEAD:
+            self._transport.pause_reading()
+
+    # --- the parser's side -------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._environ = self._base.copy()
+        self._reading = _Request(self._environ)
+
+    def on_url(self, url: bytes) -> None:
+        environ = self._environ
+        environ["RAW_URI"] = environ.get("RAW_URI", "") + url.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key = name.decode("latin-1").upper()
+        if "_" in key:  # it would be taken for the one with a hyphen, which a proxy may have set
+            return
+        key = key.replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        text = value.decode("latin-1")
+        environ = self._environ
+        if key in environ:
+            text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+        environ[key] = text
+
+    def on_headers_complete(self) -> None:
+        request, parser = self._reading, self._parser
+        assert request is not None
+        self._head = -1
+        environ = request.environ
+        environ["REQUEST_METHOD"] = parser.get_method().decode("latin-1")
+        environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
+        environ["PATH_INFO"], environ["QUERY_STRING"] = _path_and_query(environ["RAW_URI"])
+        request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if "HTTP_EXPECT" in environ and environ["HTTP_EXPECT"].lower() == "100-continue":
+            # A body that is too large is refused before it is sent.
+            if length <= self._server.max_body:
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            else:
+                request.keep_alive = False
+        if length > self._server.max_body:
+            request.size = self._server.max_body + 1  # nothing of it is kept
+
+    def on_body(self, body: bytes) -> None:
+        request = self._reading
+        assert request is not None
+        # One byte too many tells the application that there was more than it takes.
+        room = self._server.max_body + 1 - request.size
+        if room > 0:
+            request.body.append(body[:room])
+            request.size += min(room, len(body))
+
+    def on_message_complete(self) -> None:
+        request, self._reading = self._reading, None
+        assert request is not None
+        self._head = 0
+        self._ahead.append(request)
+
+    # --- the application's side --------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for an answer on it."""
+        return not (self._busy or self._ahead)
+
+    def _next(self) -> None:
+        if self._busy or not self._ahead:
+            return
+        request = self._ahead.popleft()
+        self._busy = True
+        environ = request.environ
+        environ["wsgi.input"] = io.BytesIO(b"".join(request.body))
+        self._server.start(partial(self._call, request), environ)
+
+    def _call(self, request: _Request, tell: Tell) -> None:
+        """Ask the application; on whichever thread the server chose."""
+        answer = Answer(request, self._server)
+        data = answer.of(self._server.application)
+        tell(self._answered, data, answer.last)
+
+    def _answered(self, data: bytes, last: bool) -> None:
+        self._busy = False
+        self.quiet_since = time.monotonic()
+        if self._transport.is_closing():
+            return
+        self._transport.write(data)
+        if self._ahead and not last:
+            # Not from here: this may be a request's greenlet, which is to end.
+            self._loop.call_soon(self._next)
+            if len(self._ahead) == MAX_AHEAD:
+                self._transport.resume_reading()
+        elif last or self._refused:
+            self._ahead.clear()
+            self._close()
+
+    # --- its end -----------------------------------------------------------------------------
+
+    def close_if_idle(self) -> None:
+        """Close it unless somebody waits for an answer on it."""
+        if self.idle:
+            self._close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answer what is not HTTP, and read no more; who asked before is answered first."""
+        self._refused = True
+        if self.idle:
+            self._transport.write(problem(status, detail))
+            self._close()
+
+    def _close(self) -> None:
+        self._refused = True
+        self._transport.close()
+
+
+class Answer:
+    """What the application answers to one request."""
+
+    def __init__(self, request: _Request, server: Server) -> None:
+        self._environ = request.environ
+        self._server = server
+        self._keep_alive = request.keep_alive
+        self._status = ""
+        self._headers: list[tuple[str, str]] = []
+
+    @property
+    def last(self) -> bool:
+        """Whether the connection is closed behind it."""
+        return not self._keep_alive or self._server.stopping
+
+    def of(self, application: WSGIApplication) -> bytes:
+        """The whole answer: head and body."""
+        try:
+            parts: Iterable[bytes] = application(self._environ, self._start_response())
+            try:
+                body = b"".join(parts)
+            finally:
+                close = getattr(parts, "close", None)
+                if close is not None:
+                    close()
+        except Exception:  # the client is told nothing of it, and the log all
+            log.exception("the application failed at %s", self._environ["PATH_INFO"])
+            self._keep_alive = False
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "A fault of the service.")
+        return self._head(len(body)) + body
+
+    def _start_response(self) -> StartResponse:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:
+            self._status, self._headers = status, headers
+            return _no_write
+
+        return start_response
+
+    def _head(self, length: int) -> bytes:
+        lines = [f"HTTP/1.1 {self._status}\r\nDate: {_date()}\r\n"]
+        told = False
+        for name, value in self._headers:
+            told = told or name.lower() == "content-length"
+            lines.append(f"{name}: {value}\r\n")
+        if not told and self._status[:3] not in ("204", "304"):
+            lines.append(f"Content-Length: {length}\r\n")
+        lines.append("Connection: close\r\n\r\n" if self.last else "Connection: keep-alive\r\n\r\n")
+        return "".join(lines).encode("latin-1")
+
+
+def _no_write(_: bytes) -> object:
+    raise NotImplementedError("PEP 3333's write() is for applications of another age")
+
+
+def problem(status: HTTPStatus, detail: str) -> bytes:
+    """An answer that the application had no part in, in the shape that all errors have."""
+    body = (
+        f'{{"type":"about:blank","title":"{status.phrase}","status":{status.value},'
+        f'"code":"{status.phrase.lower().replace(" ", "-")}","detail":"{detail}"}}'
+    ).encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: {_date()}\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def base_environ(host: str, port: int, *, several: bool) -> WSGIEnvironment:
+    """What all requests to a listener have in common (PEP 3333).
+
+    Args:
+        several: whether other processes serve the same application.
+    """
+    return {
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_SOFTWARE": "gunicorn",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": several,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+
+
+def _path_and_query(uri: str) -> tuple[str, str]:
+    """
+    >>> _path_and_query("/models/a%20b?x=1")
+    ('/models/a b', 'x=1')
+    >>> _path_and_query("http://127.0.0.1/predict")     # as a proxy is asked
+    ('/predict', '')
+    """
+    if not uri.startswith("/") and "://" in uri:
+        _, _, rest = uri.partition("://")
+        _, slash, path = rest.partition("/")
+        uri = slash + path
+    path, _, query = uri.partition("#")[0].partition("?")
+    if "%" in path:
+        path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+    return path, query
+
+
+_told_date = (0, "")
+
+
+def _date() -> str:
+    """As RFC 9110 has it; made once a second."""
+    global _told_date
+    now = int(time.time())
+    if _told_date[0] != now:
+        _told_date = (now, formatdate(now, usegmt=True))
+    return _told_date[1]

@@ -1,0 +1,122 @@
+"""gunicorn's worker: one event loop that reads, calls Flask and answers.
+
+gunicorn keeps what it is good at: it starts the workers, watches over them and replaces them. Of
+its own worker classes the threaded one hands each request from thread to thread, and gevent's
+patches the standard library under all that the service imports. This one does neither: what is
+quick runs on the loop and waits in `service/waiting.py`; what may take long, or reads from
+elsewhere, runs on threads (docs/decisions/0015-worker.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.workers.base import Worker
+
+from service.connection import Connection, Tell, base_environ
+from service.waiting import WaitingRoom
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+# How often, in seconds, it shows that it lives and looks who has waited or been idle for too long.
+_TICK = 0.1
+
+# A stopping worker leaves a connection open until it has been quiet for so long, in seconds: a
+# request may be on its way.
+_LINGER = 1.0
+
+
+class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
+    """Serves a Flask application.
+
+    The application says in `extensions["quick"]`, a function of a WSGI environment, which requests
+    may run on the loop; without it none may.
+    """
+
+    def init_process(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.waiting_room = WaitingRoom(self.loop)
+        self.connections: set[Connection] = set()
+        self.stopping = False
+        self._threads = ThreadPoolExecutor(self.cfg.threads, thread_name_prefix="request")
+        super().init_process()
+
+    def run(self) -> None:
+        app = self.wsgi
+        self.application: WSGIApplication = app
+        self.max_body: int = app.config["MAX_CONTENT_LENGTH"]
+        self._quick: Callable[[WSGIEnvironment], bool] = app.extensions.get("quick", _never)
+        try:
+            self.loop.run_until_complete(self._serve())
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self.loop.close()
+
+    # --- what a connection needs of it -------------------------------------------------------
+
+    def opened(self, connection: Connection) -> bool:
+        self.connections.add(connection)
+        return len(self.connections) <= int(self.cfg.worker_connections)
+
+    def closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+
+    def start(self, work: Callable[[Tell], None], environ: WSGIEnvironment) -> None:
+        if self._quick(environ):
+            self.waiting_room.run(partial(work, _at_once))
+        else:
+            self._threads.submit(work, self.loop.call_soon_threadsafe)
+
+    # --- its life ----------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        servers = [await self._listen(listener) for listener in self.sockets]
+        # A signal's handler runs when the loop turns: gunicorn has its number written here.
+        self.loop.add_reader(self.PIPE[0], os.read, self.PIPE[0], 1_024)
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            self.waiting_room.look_at_the_clock()
+            self._close_quiet(self.cfg.keepalive)
+            await asyncio.sleep(_TICK)
+        await self._stop(servers)
+
+    async def _listen(self, listener: Any) -> asyncio.Server:
+        host, port = listener.getsockname()[:2]
+        base = base_environ(host, port, several=self.cfg.workers > 1)
+        return await self.loop.create_server(
+            partial(Connection, self, base), sock=listener.sock, backlog=self.cfg.backlog
+        )
+
+    def _close_quiet(self, seconds: float) -> None:
+        before = time.monotonic() - seconds
+        for connection in [each for each in self.connections if each.quiet_since < before]:
+            connection.close_if_idle()
+
+    async def _stop(self, servers: list[asyncio.Server]) -> None:
+        """Take no more connections, answer what is under way, then close the rest."""
+        for server in servers:
+            server.close()
+        self.stopping = True
+        began = time.monotonic()
+        while self.connections and time.monotonic() - began < self.cfg.graceful_timeout:
+            self.notify()
+            self.waiting_room.look_at_the_clock()
+            self._close_quiet(_LINGER)
+            await asyncio.sleep(_TICK / 10)
+        for connection in list(self.connections):
+            connection.abort()
+
+
+def _at_once(callback: Callable[..., object], *arguments: object) -> None:
+    callback(*arguments)
+
+
+def _never(environ: WSGIEnvironment) -> bool:
+    return False

@@ -1,0 +1,336 @@
+"""HTTP/1.1 as it comes over a socket: what is read, what is refused, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+
+import pytest
+
+from service.connection import MAX_AHEAD, MAX_HEAD, Connection, base_environ
+from service.waiting import WaitingRoom, result
+
+MAX_BODY = 1_000
+
+
+class FakeServer:
+    """What `service.worker` is to a connection, with an application that says what it was asked."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.room = WaitingRoom(loop)
+        self.threads = ThreadPoolExecutor(2)
+        self.max_body = MAX_BODY
+        self.stopping = False
+        self.most = 100
+        self.connections: set[Connection] = set()
+        self.waits: dict[str, Future[None]] = {}  # by path: what is waited for before the answer
+        self.order: list[str] = []
+
+    def opened(self, connection):
+        self.connections.add(connection)
+        return len(self.connections) <= self.most
+
+    def closed(self, connection):
+        self.connections.discard(connection)
+
+    def start(self, work, environ):
+        if environ["PATH_INFO"] == "/thread":
+            self.threads.submit(work, self.loop.call_soon_threadsafe)
+        else:
+            self.room.run(partial(work, lambda callback, *arguments: callback(*arguments)))
+
+    def application(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        self.order.append(path)
+        if path in self.waits:
+            result(self.waits[path], time.monotonic() + 60)
+        if path == "/fails":
+            raise ValueError("a secret")
+        body = environ["wsgi.input"].read()
+        told = {k: v for k, v in environ.items() if isinstance(v, str)} | {"body": body.decode()}
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(told).encode()]
+
+
+@pytest.fixture
+def server():
+    loop = asyncio.new_event_loop()
+    fake = FakeServer(loop)
+    ready = threading.Event()
+
+    async def serve() -> None:
+        base = base_environ("127.0.0.1", 80, several=False)
+        running = await loop.create_server(partial(Connection, fake, base), "127.0.0.1", 0)
+        fake.address, fake.listening = running.sockets[0].getsockname(), running
+        ready.set()
+
+    thread = threading.Thread(target=lambda: (loop.create_task(serve()), loop.run_forever()))
+    thread.start()
+    assert ready.wait(10)
+    yield fake
+
+    async def end() -> None:
+        fake.listening.close()
+        for connection in list(fake.connections):
+            connection.abort()
+        await asyncio.sleep(0)
+        loop.stop()
+
+    asyncio.run_coroutine_threadsafe(end(), loop)
+    thread.join(10)
+    fake.threads.shutdown()
+    loop.close()
+
+
+@pytest.fixture
+def client(server):
+    with closing(socket.create_connection(server.address, timeout=10)) as connection:
+        yield connection
+
+
+def read_answer(client, file=None):
+    """Status, headers and body of the next answer; (0, {}, b"") at the end of the connection."""
+    file = file or client.makefile("rb")
+    line = file.readline()
+    if not line:
+        return 0, {}, b""
+    headers = {}
+    while (header := file.readline().strip()) != b"":
+        name, _, value = header.decode().partition(": ")
+        headers[name.lower()] = value
+    return int(line.split()[1]), headers, file.read(int(headers.get("content-length", 0)))
+
+
+def ask(client, data, file=None):
+    client.sendall(data)
+    return read_answer(client, file)
+
+
+def told(client, data):
+    """What the application saw."""
+    status, _, body = ask(client, data)
+    assert status == 200
+    return json.loads(body)
+
+
+def post(path=b"/", body=b"", headers=b""):
+    return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n%b" % (
+        path, len(body), headers, body,
+    )  # fmt: skip
+
+
+def test_the_application_sees_the_request(client):
+    request = post(b"/a%20b%2Fc?x=1&y=%20", b"hello", b"Content-Type: text/plain\r\nX-Id: 7\r\n")
+    seen = told(client, request)
+    assert {
+        name: seen[name]
+        for name in (
+            "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH",
+            "HTTP_X_ID", "HTTP_HOST", "SERVER_PROTOCOL", "SCRIPT_NAME", "REMOTE_ADDR", "body",
+        )
+    } == {
+        "REQUEST_METHOD": "POST", "PATH_INFO": "/a b/c", "QUERY_STRING": "x=1&y=%20",
+        "CONTENT_TYPE": "text/plain", "CONTENT_LENGTH": "5", "HTTP_X_ID": "7", "HTTP_HOST": "x",
+        "SERVER_PROTOCOL": "HTTP/1.1", "SCRIPT_NAME": "", "REMOTE_ADDR": "127.0.0.1",
+        "body": "hello",
+    }  # fmt: skip
+
+
+def test_a_path_in_utf_8_reaches_the_application_as_wsgi_has_it(client):
+    seen = told(client, post(b"/%EC%98%81%ED%99%94"))
+    assert seen["PATH_INFO"].encode("latin-1").decode() == "/영화"
+
+
+def test_an_address_in_full_is_taken_for_its_path(client):
+    assert told(client, post(b"http://example.com:80/a?b=c"))["PATH_INFO"] == "/a"
+
+
+def test_a_repeated_header_is_joined_and_one_with_an_underscore_left_out(client):
+    seen = told(client, post(headers=b"A-B: 1\r\nA-B: 2\r\nA_B: 3\r\nCookie: a\r\nCookie: b\r\n"))
+    assert (seen["HTTP_A_B"], seen["HTTP_COOKIE"]) == ("1,2", "a; b")
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 17], ids="{} bytes at a time".format)
+def test_a_request_may_come_in_pieces(client, pieces):
+    data = post(b"/slow", b"in pieces")
+    for place in range(0, len(data) - pieces, pieces):
+        client.sendall(data[place : place + pieces])
+    place = range(0, len(data), pieces)[-1]
+    rest = data[place:] if place > len(data) - pieces - 1 else data[-pieces:]
+    assert told(client, rest)["body"] == "in pieces"
+
+
+def test_a_body_may_come_in_chunks(client):
+    request = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    )
+    seen = told(client, request)
+    assert seen["body"] == "abcde"
+    assert "CONTENT_LENGTH" not in seen
+
+
+def test_a_kept_connection_answers_one_request_after_another(client):
+    file = client.makefile("rb")
+    for number in range(3):
+        status, headers, body = ask(client, post(b"/%d" % number), file)
+        assert (status, headers["connection"]) == (200, "keep-alive")
+        assert json.loads(body)["PATH_INFO"] == f"/{number}"
+
+
+def test_requests_sent_ahead_are_answered_in_order_though_the_first_waits(server, client):
+    server.waits["/0"] = Future()
+    count = 3 * MAX_AHEAD
+    client.sendall(b"".join(post(b"/%d" % number) for number in range(count)))
+    while server.order != ["/0"]:
+        time.sleep(0.001)
+    time.sleep(0.02)
+    assert server.order == ["/0"]  # one at a time
+    server.waits["/0"].set_result(None)
+    file = client.makefile("rb")
+    paths = [json.loads(read_answer(client, file)[2])["PATH_INFO"] for _ in range(count)]
+    assert paths == [f"/{number}" for number in range(count)]
+
+
+def test_who_waits_on_one_connection_holds_up_no_other(server, client):
+    server.waits["/waits"] = Future()
+    client.sendall(post(b"/waits"))
+    with closing(socket.create_connection(server.address, timeout=10)) as other:
+        assert told(other, post(b"/quick"))["PATH_INFO"] == "/quick"
+    server.waits["/waits"].set_result(None)
+    assert read_answer(client)[0] == 200
+
+
+def test_what_is_not_quick_is_answered_from_a_thread(client):
+    assert told(client, post(b"/thread", b"long"))["body"] == "long"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n", id="HTTP/1.0"),
+        pytest.param(post(headers=b"Connection: close\r\n"), id="asked to"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+            id="another protocol wanted",
+        ),
+    ],
+)
+def test_a_connection_is_closed_where_it_has_to_be(client, request_):
+    file = client.makefile("rb")
+    status, headers, _ = ask(client, request_, file)
+    assert (status, headers["connection"]) == (200, "close")
+    assert file.read() == b""
+
+
+def test_http_1_0_keeps_the_connection_if_it_asks_to(client):
+    file = client.makefile("rb")
+    request = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    assert [ask(client, request, file)[0] for _ in range(2)] == [200, 200]
+
+
+def test_a_stopping_server_closes_behind_the_answer(server, client):
+    server.stopping = True
+    file = client.makefile("rb")
+    assert ask(client, post(), file)[1]["connection"] == "close"
+    assert file.read() == b""
+
+
+# --- What is refused --------------------------------------------------------------------------
+
+
+def refused(client, data, file=None):
+    status, headers, body = ask(client, data, file)
+    assert headers["content-type"] == "application/problem+json"
+    document = json.loads(body)
+    assert document["status"] == status
+    assert set(document) == {"type", "title", "status", "code", "detail"}
+    return status, document["code"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(b"hello\r\n\r\n", id="no HTTP"),
+        pytest.param("GET /영화 HTTP/1.1\r\nHost: x\r\n\r\n".encode(), id="not in ASCII"),
+        pytest.param(b"GET / HTTP/1.1\r\nbad header\r\n\r\n", id="no colon"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            id="two lengths",
+        ),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", id="negative length"),
+        pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="chunks"),
+    ],
+)
+def test_what_is_no_request_is_a_400_and_the_end(client, request_):
+    file = client.makefile("rb")
+    assert refused(client, request_, file) == (400, "bad-request")
+    assert file.read() == b""
+
+
+def test_headers_have_a_limit(client):
+    header = b"X: " + b"y" * 1_000 + b"\r\n"
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n" + header * (1 + MAX_HEAD // len(header))
+    assert refused(client, request) == (431, "request-header-fields-too-large")
+
+
+def test_long_bodies_do_not_count_as_headers(server, client):
+    server.max_body = 4 * MAX_HEAD
+    assert len(told(client, post(b"/", b"x" * 2 * MAX_HEAD))["body"]) == 2 * MAX_HEAD
+
+
+def test_of_a_body_that_is_too_large_nothing_is_kept_and_the_connection_goes_on(client):
+    file = client.makefile("rb")
+    for _ in range(2):
+        body = ask(client, post(b"/", b"x" * (50 * MAX_BODY)), file)[2]
+        assert json.loads(body)["body"] == ""
+
+
+def test_of_chunks_that_are_too_many_one_byte_over_the_limit_is_kept(client):
+    chunks = b"".join(b"%x\r\n%b\r\n" % (400, b"x" * 400) for _ in range(10)) + b"0\r\n\r\n"
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    assert len(told(client, request)["body"]) == MAX_BODY + 1
+
+
+def test_who_asks_first_is_told_to_go_on_with_a_body(client):
+    client.sendall(
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    )
+    file = client.makefile("rb")
+    assert file.readline() + file.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert json.loads(ask(client, b"ok", file)[2])["body"] == "ok"
+
+
+def test_an_application_that_fails_is_a_500_that_says_nothing_of_it(client, caplog):
+    file = client.makefile("rb")
+    status, _, body = ask(client, post(b"/fails"), file)
+    assert status == 500
+    assert b"secret" not in body
+    assert "a secret" in caplog.text
+    assert file.read() == b""
+
+
+def test_one_connection_too_many_is_told_so(server, client):
+    told(client, post())
+    server.most = 1
+    with closing(socket.create_connection(server.address, timeout=10)) as other:
+        assert read_answer(other)[0] == 503
+    assert told(client, post())["PATH_INFO"] == "/"
+
+
+def test_a_client_that_leaves_while_it_waits_disturbs_nobody(server, client, caplog):
+    server.waits["/waits"] = Future()
+    with closing(socket.create_connection(server.address, timeout=10)) as other:
+        other.sendall(post(b"/waits"))
+        while "/waits" not in server.order:
+            time.sleep(0.001)
+    server.waits["/waits"].set_result(None)
+    assert told(client, post())["PATH_INFO"] == "/"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
