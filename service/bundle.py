@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,8 +70,7 @@ GOLDEN_TOLERANCE = {"cpu": 1e-4, "cuda": 1e-3}
 WRITTEN_TOLERANCE = 1e-5
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(NamedTuple):
     """A text as the network reads it."""
 
     ids: list[int]  # at most max_tokens; empty for a blank text
@@ -99,7 +98,7 @@ class Bundle:
     def _encoding(self, text: str, ids: list[int]) -> Encoding:
         limit = self.metadata.max_tokens
         known = self._known(text, limit) if self.metadata.unk_id in ids else float(bool(ids))
-        return Encoding(ids[:limit], truncated=len(ids) > limit, known=known)
+        return Encoding(ids[:limit], len(ids) > limit, known)
 
     def _known(self, text: str, limit: int) -> float:
         """How much of what is read the vocabulary has; blanks do not count."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing, nullcontext
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pyarrow
@@ -24,10 +25,13 @@ from service.batcher import Batcher, of_like_length
 from service.errors import CommandError, UsageError
 from service.predictor import Predictor
 from service.registry import Registry
-from service.scoring.formats import input_place, output_place
+from service.scoring.chunks import Plan, Record
+from service.scoring.formats import Format, input_place, output_place
 from service.scoring.progress import Bar
+from service.scoring.rows import parse
 from service.scoring.run import Request, Summary, score
 from service.scoring.scorer import Scorer
+from service.scoring.text import _whole
 
 TEXTS = [
     "Great sound, clear picture",
@@ -293,6 +297,64 @@ def test_bad_rows_of_csv_go_aside_with_their_lines(run, tmp_path):
     ]
     assert found[0]["row"] == "2"
     assert found[3]["row"] == "5,caf\\xe9"
+
+
+def as_one_line(raw: str, delimiter: str) -> bool:
+    """Whether csv finds the end of the record in the first line."""
+    lines = iter([raw, "the next\n"])
+    try:
+        next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return next(lines, None) is not None
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_a_line_that_is_taken_for_a_whole_record_is_one(delimiter):
+    is_whole = _whole(delimiter).fullmatch
+    taken = 0
+    for length in range(1, 7):
+        for characters in product(f'a"\r{delimiter}', repeat=length):
+            for end in ("", "\n"):
+                raw = "".join(characters) + end
+                if is_whole(raw.encode()):
+                    taken += 1
+                    assert as_one_line(raw, delimiter), raw
+    assert taken > 1_000
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_csv_writes_is_taken_for_whole_records(end):
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, lineterminator=end)
+    writer.writerows([[n, text, ""] for n, text in enumerate(['a "b", c', '"', '""', "a,b", "한"])])
+    assert all(map(_whole(",").fullmatch, written.getvalue().encode().splitlines(keepends=True)))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param([b'1,"good\n', b'2,bad",3\n'], id="together they would be one record"),
+        pytest.param([b'1,"go" od\n'], id="a stray quotation mark"),
+        pytest.param([b"1,go\rod\n"], id="a carriage return within"),
+        pytest.param([b"1,caf\xe9\n"], id="not UTF-8"),
+        pytest.param([b"1,good,2\n"], id="too many fields"),
+        pytest.param([b'1,"' + b"x" * 140_000 + b'"\n'], id="too long a field"),
+    ],
+)
+def test_a_bad_row_changes_nothing_for_the_others(odd):
+    plan = Plan(
+        source=Format.CSV, target=Format.CSV, packed=False, columns=("id", "text"), schema=None,
+        text_column="text", added=(), labels=(), details=False, model=None, max_characters=1_000,
+    )  # fmt: skip
+    raws = [b'0,"a ""b"", c"\r\n', *odd, b'9,"two\nlines"\n', b'10,"end"']
+    records: list[Record] = [(line, raw, None) for line, raw in enumerate(raws)]
+    alone = [parse([record], plan) for record in records]
+    together = parse(records, plan)
+    assert together.rows == [row for parsed in alone for row in parsed.rows]
+    assert [row.text for row in together.rows] == ['a "b", c', "two\nlines", "end"]
+    assert together.rejected == [found for parsed in alone for found in parsed.rejected]
+    assert [found.line for found in together.rejected] == list(range(1, len(odd) + 1))
 
 
 def test_a_quotation_mark_that_is_never_closed_loses_no_line(run, tmp_path):

@@ -24,9 +24,9 @@ class Position(msgspec.Struct, frozen=True):
     done: int = 0  # how much of the source's total lies before it
 
 
-# A row as it stands in a file of text, not looked into: the line where it begins, counted from 1; its
-# bytes; and why it cannot even be told from what follows, or None. A plain tuple, because one with
-# names costs three times as much to make and to send.
+# A row as it stands in a file of text, not looked into: the line where it begins, counted from 1;
+# its bytes; and why it cannot even be told from what follows, or None. A plain tuple: one with
+# names costs several times as much to make and to send.
 Record = tuple[int, bytes, str | None]
 
 

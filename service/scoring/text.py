@@ -172,8 +172,8 @@ class TextSource:
 
 def _whole(delimiter: str) -> re.Pattern[bytes]:
     """One line that is one record, beyond doubt: every quotation mark begins a field, ends one, or
-    is doubled within. The `csv` module, which has the last word on everything else, takes some five
-    times as long to say so.
+    is doubled within. The `csv` module, which has the last word on all else, takes several times as
+    long to say so.
 
     >>> [bool(_whole(",").fullmatch(raw)) for raw in (b'1,"so ""good"" a"\\n', b'6" a,"so\\n')]
     [True, False]
