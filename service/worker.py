@@ -10,6 +10,7 @@ elsewhere, runs on threads (docs/decisions/0015-worker.md).
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -53,6 +54,10 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self.application: WSGIApplication = app
         self.max_body: int = app.config["MAX_CONTENT_LENGTH"]
         self._quick: Callable[[WSGIEnvironment], bool] = app.extensions.get("quick", _never)
+        # What is loaded stays: the garbage collector need not walk through all of torch for every
+        # few thousand requests.
+        gc.collect()
+        gc.freeze()
         try:
             self.loop.run_until_complete(self._serve())
         finally:

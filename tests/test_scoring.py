@@ -25,6 +25,7 @@ from service.batcher import Batcher, of_like_length
 from service.errors import CommandError, UsageError
 from service.predictor import Predictor
 from service.registry import Registry
+from service.scoring import worker
 from service.scoring.chunks import Plan, Record
 from service.scoring.formats import Format, input_place, output_place
 from service.scoring.progress import Bar
@@ -32,6 +33,7 @@ from service.scoring.rows import parse
 from service.scoring.run import Request, Summary, score
 from service.scoring.scorer import Scorer
 from service.scoring.text import _whole
+from service.settings import Settings
 
 TEXTS = [
     "Great sound, clear picture",
@@ -297,6 +299,22 @@ def test_bad_rows_of_csv_go_aside_with_their_lines(run, tmp_path):
     ]
     assert found[0]["row"] == "2"
     assert found[3]["row"] == "5,caf\\xe9"
+
+
+def test_a_long_quoted_text_counts_in_characters_not_bytes(run, tmp_path):
+    write_csv(tmp_path / "a.csv", ["재미있다,\n" * 10_000, "good"])  # 3 bytes a syllable
+    summary, _ = run("a.csv", "out.csv", max_characters=100_000)
+    assert (summary.scored, summary.rejected) == (2, 0)
+
+
+def test_each_process_takes_fields_as_long_as_texts_may_be(monkeypatch):
+    before = csv.field_size_limit()
+    monkeypatch.setattr(worker, "_end_with_the_parent", lambda: None)
+    try:
+        worker.start(Settings(max_characters=500_000))
+        assert csv.field_size_limit() == 500_000
+    finally:
+        csv.field_size_limit(before)
 
 
 def as_one_line(raw: str, delimiter: str) -> bool:

@@ -54,8 +54,9 @@ class TextSource:
         self._place, self._chunk_rows = place, chunk_rows
         self._delimiter = place.format.delimiter
         self._is_whole = _whole(self._delimiter or ",").fullmatch
-        # An unclosed quotation mark swallows what follows up to this length.
-        csv.field_size_limit(max(_FIELD_CHARACTERS, max_characters))
+        # An unclosed quotation mark swallows what follows up to this length, which is counted in
+        # bytes here: a character has up to four.
+        csv.field_size_limit(4 * field_characters(max_characters))
         with self._explained():
             self._outer, file = _opened(place)
             self._lines = _Lines(file)
@@ -168,6 +169,11 @@ class TextSource:
             raise CommandError(f"{self._place}: not a whole gzip file ({error}).") from error
         except OSError as error:
             raise CommandError(f"{self._place}: cannot be read ({error.strerror}).") from error
+
+
+def field_characters(max_characters: int) -> int:
+    """What a field of CSV may have where a text may have `max_characters`."""
+    return max(_FIELD_CHARACTERS, max_characters)
 
 
 def _whole(delimiter: str) -> re.Pattern[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gc
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from service.errors import CommandError, InvalidFieldError, ManytoneError, UsageError
 from service.scoring.chunks import Chunk, Plan, Readers, Scored
+from service.scoring.text import field_characters
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def start(settings: Settings) -> None:
     """Called once, before anything else."""
     global _settings
     _settings = settings
+    csv.field_size_limit(field_characters(settings.max_characters))
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 
