@@ -1,0 +1,41 @@
+"""Which requests run on the worker's loop, and which on threads. The worker itself is tested with
+gunicorn around it, in tests/e2e/test_gunicorn.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.app import QUICK_BODY, quick
+from service.settings import Settings
+
+
+def environ(method: str, path: str, length: int | None = None) -> dict[str, str]:
+    stated = {} if length is None else {"CONTENT_LENGTH": str(length)}
+    return {"REQUEST_METHOD": method, "PATH_INFO": path, **stated}
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        pytest.param(environ("GET", "/livez"), True, id="alive"),
+        pytest.param(environ("GET", "/readyz"), True, id="ready"),
+        pytest.param(environ("HEAD", "/v2/health/ready"), True, id="another protocol's"),
+        pytest.param(environ("POST", "/predict", 80), True, id="one text"),
+        pytest.param(environ("POST", "/v1/models/a:predict", QUICK_BODY), True, id="several"),
+        pytest.param(environ("POST", "/predict", QUICK_BODY + 1), False, id="many"),
+        pytest.param(environ("POST", "/predict"), False, id="in chunks"),
+        pytest.param(environ("POST", "/predict", -1), False, id="no length"),
+        pytest.param(environ("POST", "/explain", 80), False, id="an explanation"),
+        pytest.param(environ("GET", "/metrics"), False, id="metrics"),
+        pytest.param(environ("GET", "/openapi.json"), False, id="the contract"),
+        pytest.param(environ("GET", "/"), False, id="the page"),
+    ],
+)
+def test_what_keeps_nobody_waiting_runs_on_the_loop(request_, expected):
+    assert quick(Settings())(request_) is expected
+
+
+def test_where_each_request_asks_redis_all_run_on_threads():
+    is_quick = quick(Settings(rate_limit_storage="redis://127.0.0.1"))
+    assert not is_quick(environ("GET", "/livez"))
+    assert not is_quick(environ("POST", "/predict", 80))
