@@ -171,7 +171,7 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
         "teacher_lm_epochs": 1, "teacher_epochs": 3, "sentences": 2, "lessons": 24_000,
         "toneless": 4_000, "student": 1, "embedding_dropout": 0.2, "dropout": 0.3,
-        "adversarial_norm": 0.0, "epochs": 4,
+        "adversarial_norm": 0.0, "epochs": 3,
     },
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 2, "teacher_hidden_size": 384,

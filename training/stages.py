@@ -31,6 +31,7 @@ from training.fit import Fitter
 from training.lessons import LESSON_LABELS, lessons
 from training.lessons.toneless import toneless
 from training.model import SentimentNetwork
+from training.precision import mixed_precision
 from training.pretrain import Pretrainer
 from training.reviews import OwnFile, Reviews
 from training.subwords import sampled, train_tokenizer
@@ -268,9 +269,9 @@ class Workshop:
         sequences, kept = self._readable(texts)
         batches = self._batches(sequences, [0] * len(sequences), self.recipe.text.max_tokens)
         network.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), mixed_precision(self.device):
             for batch in batches.epoch(None, self.device):
-                logits = network(batch.ids, batch.lengths)  # (N, K)
+                logits = network(batch.ids, batch.lengths).float()  # (N, K)
                 places = kept[batch.places.cpu().numpy()]
                 answers[places] = torch.log_softmax(logits, dim=1).cpu().numpy()
         return answers
