@@ -4,6 +4,7 @@
 # only after a change of the lock it comes from.
 
 VENV := .venv
+SERVERS_VENV := .venv-servers
 PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --no-deps
 
@@ -23,9 +24,9 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-training setup-dev setup-benchmarks setup-e2e setup-otel screenshots serve test train \
-	evaluate benchmark benchmark-engine benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down \
-	clean lock FORCE
+.PHONY: help setup setup-training setup-dev setup-benchmarks setup-servers setup-e2e setup-otel screenshots serve \
+	test train evaluate benchmark benchmark-engine benchmark-serving benchmark-accuracy which-bundle check format e2e \
+	ci-train-serve docker-build up down clean lock FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +43,8 @@ setup-dev: $(VENV)/.dev
 
 setup-benchmarks: $(VENV)/.benchmarks
 
+setup-servers: $(SERVERS_VENV)/.servers ## install the servers that `make benchmark` compares with into .venv-servers
+
 setup-e2e: $(VENV)/.e2e
 
 setup-otel: $(VENV)/.otel
@@ -56,8 +59,12 @@ test: setup-dev ## run the tests (ARGS goes to pytest)
 # behind `make train` counts.
 typed = $(if $(filter command,$(origin $(2))),$(1) "$($(2))")
 
+# glibc gives a step's large tensors back to the system and asks for them again at the next one, page by page: a
+# seventh of the time. Told this, it keeps them, and takes pages of 2 MB; other systems know neither name.
+KEEP_MEMORY = MALLOC_TRIM_THRESHOLD_=4294967296 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
+
 train: setup-training ## make a bundle from public data (DATASET) or your own (DATA, TEXT, LABEL, LANGUAGE)
-	$(PY) -m training $(if $(DATASET),--dataset $(DATASET)) $(call typed,--data,DATA) \
+	$(KEEP_MEMORY) $(PY) -m training $(if $(DATASET),--dataset $(DATASET)) $(call typed,--data,DATA) \
 		$(call typed,--text-column,TEXT) $(call typed,--label-column,LABEL) \
 		$(call typed,--language,LANGUAGE) $(call typed,--from,FROM) $(call typed,--name,NAME) \
 		$(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(RESUME),--resume) $(ARGS)
@@ -65,10 +72,16 @@ train: setup-training ## make a bundle from public data (DATASET) or your own (D
 evaluate: which-bundle setup-training ## measure a bundle on a data set (BUNDLE, DATASET, ARGS)
 	$(PY) -m training evaluate "$(BUNDLE)" --dataset $(DATASET) $(ARGS)
 
-benchmark: benchmark-engine ## speed: the networks against a transformer's (ARGS)
+benchmark: setup-benchmarks ## speed: the networks against a transformer's, the service against other servers (an hour or two)
+	$(MAKE) benchmark-engine ARGS=
+	$(MAKE) benchmark-serving
 
-benchmark-engine: setup
+benchmark-engine: setup ## speed of the networks alone (ARGS)
 	$(PY) -m benchmarks.engine $(ARGS)
+
+# A peer that is not installed is left out: `make setup-servers` first. wrk comes from the system.
+benchmark-serving: setup-benchmarks ## speed of the service (ARGS="--quick", "--cost", "--soak 10", "--help")
+	$(PY) -m benchmarks.serving $(ARGS)
 
 benchmark-accuracy: setup-benchmarks ## accuracy and speed against TF-IDF, NB-SVM, fastText … (DATASET, ARGS)
 	$(PY) -m benchmarks.accuracy $(if $(DATASET),--dataset $(DATASET)) $(ARGS)
@@ -105,7 +118,7 @@ down: ## stop and remove the container (and MONITORING=1)
 	$(COMPOSE) down
 
 clean: ## remove .venv and caches; models, data and runs stay
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(SERVERS_VENV) .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- The environment -------------------------------------------------------------------------------------------
@@ -169,6 +182,15 @@ $(VENV)/.benchmarks: requirements/benchmarks.txt | $(VENV)/.torch
 	@$(PIP_INSTALL) -r requirements/benchmarks.txt
 	@touch $@
 
+# A .venv of their own: one of them pins what .venv has in another version.
+$(SERVERS_VENV)/.servers: requirements/servers.txt scripts/install_torch.py | $(VENV)/.torch
+	@echo "Installing other servers (requirements/servers.txt, and torch once more) ..."
+	@$(PY) -m venv --clear $(SERVERS_VENV)
+	@$(SERVERS_VENV)/bin/python -m pip install --disable-pip-version-check --no-deps --quiet \
+		-r requirements/servers.txt
+	@$(SERVERS_VENV)/bin/python scripts/install_torch.py
+	@touch $@
+
 $(VENV)/.e2e: requirements/e2e.txt | $(VENV)/.dev
 	@echo "Installing other people's clients and what drives a browser (requirements/e2e.txt; about 150 MB) ..."
 	@$(PIP_INSTALL) -r requirements/e2e.txt
@@ -176,8 +198,8 @@ $(VENV)/.e2e: requirements/e2e.txt | $(VENV)/.dev
 
 # --- The locks -------------------------------------------------------------------------------------------------
 # One resolution for all platforms and Pythons (dev.txt); the smaller locks are cut out of it, and benchmarks.txt
-# and e2e.txt are in line with it. torch is in none: see scripts/install_torch.py. Afterwards every pin must
-# have a wheel everywhere.
+# and e2e.txt are in line with it, servers.txt with service.txt alone. torch is in none: see
+# scripts/install_torch.py. Afterwards every pin must have a wheel everywhere.
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m uv pip compile --quiet pyproject.toml --universal \
 	--python-version 3.11 --fork-strategy fewest --annotation-style line --no-emit-index-url --no-emit-package torch
@@ -192,8 +214,12 @@ lock: setup-dev ## bring requirements/*.txt in line with pyproject.toml (UPGRADE
 	$(COMPILE) --extra training -c requirements/dev.txt -o requirements/training.txt >/dev/null
 	$(COMPILE) -c requirements/dev.txt -o requirements/service.txt >/dev/null
 	$(COMPILE) --extra otel -c requirements/dev.txt -o requirements/otel.txt >/dev/null
+	$(COMPILE) --group servers $(if $(UPGRADE),--upgrade) -c requirements/service.txt \
+		-o requirements/servers.txt >/dev/null
 	@for python in 3.11 3.12 3.13; do for platform in $(PLATFORMS); do \
 		echo "Looking for wheels for Python $$python on $$platform ..."; \
-		$(PY) -m uv pip compile --quiet requirements/dev.txt requirements/benchmarks.txt requirements/e2e.txt \
-			--no-deps --only-binary :all: --python-version $$python --python-platform $$platform >/dev/null || exit 1; \
+		for locks in "dev benchmarks e2e" servers; do \
+			$(PY) -m uv pip compile --quiet $$(printf 'requirements/%s.txt ' $$locks) --no-deps --only-binary :all: \
+				--python-version $$python --python-platform $$platform >/dev/null || exit 1; \
+		done; \
 	done; done

@@ -28,7 +28,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benchmarks.baselines import BASELINES, Baseline, Degrees, Learner, LeftOut, Material
+from benchmarks.baselines import BASELINES, Baseline, Degrees, Learner, Material
+from benchmarks.left_out import LeftOut
 from benchmarks.machine import described
 from benchmarks.report import Row, plot, table, write_json
 from service.archive import find_bundles

@@ -31,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
+from benchmarks.left_out import LeftOut
 from training.datasets import Example
 
 Degrees = npt.NDArray[np.float64]
@@ -38,10 +39,6 @@ Labels = npt.NDArray[np.int64]
 
 # The texts that are read between two movements of the progress bar.
 CHUNK = 500
-
-
-class LeftOut(Exception):
-    """This peer cannot be measured here; the message says why, and what to do if one can."""
 
 
 @dataclass(frozen=True)

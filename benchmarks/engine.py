@@ -1,10 +1,12 @@
-"""`python -m benchmarks.engine`: the network of each bundle against a transformer encoder of
-DistilBERT's shape, and an explanation against an answer, on one thread.
+"""`python -m benchmarks.engine`: the network of each bundle, as it is served, as it was trained
+(eager) and in ONNX Runtime, against a transformer encoder of DistilBERT's shape; what share of the
+core's peak it reaches; and an explanation against an answer. On one thread.
 
 The networks alone, ids in and probabilities out: both sides would spend the same on a tokenizer.
 Everyone reads the same number of texts of the same length, so nobody pads. The transformer's
 weights are random, since its time does not depend on them; it is torch's own, which takes its fused
-path for inference where there is one.
+path for inference where there is one. The peak is that of torch's product of two large matrices in
+float32, measured in the same rounds.
 """
 
 from __future__ import annotations
@@ -15,17 +17,21 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.left_out import LeftOut
 from benchmarks.machine import described
+from benchmarks.onnx_runtime import onnx_engine
 from service.archive import find_bundles
 from service.batcher import Batcher
 from service.bundle import Bundle, BundleError, load_bundle, write_atomically
+from training.config import NetworkConfig
+from training.model import SentimentNetwork
 
 # One reader: ids (T, N) int64 and lengths (N,) int64, as a bundle takes them -> (N, K).
 Engine = Callable[[Tensor, Tensor], Tensor]
@@ -93,14 +99,55 @@ class Encoder(nn.Module):
 
 
 TRANSFORMER = "transformer"
+PEAK = "matrix product"
+
+# Rows and columns of the two matrices: large enough for the peak, small enough for the cache.
+_PEAK_SIZE = 1_024
 
 
 def engines(bundles: Sequence[Bundle], shape: EncoderShape) -> dict[str, Engine]:
-    """Everyone who takes part, by name."""
-    return {
-        **{bundle.metadata.name: bundle.module for bundle in bundles},
-        TRANSFORMER: Encoder(shape).eval(),
-    }
+    """Everyone who takes part, by name. Who cannot is left out, and it is said why."""
+    found: dict[str, Engine] = {}
+    for bundle in bundles:
+        name = bundle.metadata.name
+        found[name] = bundle.module
+        found[f"{name}, eager"] = eager(bundle)
+        try:
+            found[f"{name}, ONNX Runtime"] = onnx_engine(bundle)
+        except LeftOut as why:
+            print(f"{name}, ONNX Runtime: left out, {why}", flush=True)
+    left, right = torch.randn(2, _PEAK_SIZE, _PEAK_SIZE)
+    return found | {TRANSFORMER: Encoder(shape).eval(), PEAK: lambda *_: left @ right}
+
+
+def eager(bundle: Bundle) -> Engine:
+    """The network as it was trained, with the bundle's weights: logits instead of probabilities."""
+    used, metadata = bundle.metadata.hyper_parameters, bundle.metadata
+    known = {knob.name: used.get(knob.name, knob.default) for knob in fields(NetworkConfig)}
+    network = SentimentNetwork(
+        NetworkConfig(**known),
+        vocabulary_size=len(bundle.tokenizer),
+        classes=len(metadata.labels),
+        pad_id=metadata.pad_id,
+    )
+    weights = dict(bundle.module.state_dict())
+    del weights["temperature"]
+    network.load_state_dict({"embedding.weight": weights.pop("vectors").float(), **weights})
+    return network.eval()
+
+
+def operations(bundle: Bundle, case: Case) -> float:
+    """Additions and multiplications of the LSTM's matrix products in one pass; all else is little.
+
+    Each of the four gates multiplies the input (E) and the last state (H), for each of the tokens
+    and directions.
+    """
+    used = bundle.metadata.hyper_parameters
+    units, width = used["hidden_size"], used["embedding_size"]
+    ways = used.get("directions", 2)
+    inputs = width + (used.get("layers", 1) - 1) * ways * units
+    states = used.get("layers", 1) * units
+    return float(2 * 4 * units * (inputs + states) * ways * case.texts * case.tokens)
 
 
 @dataclass(frozen=True)
@@ -132,6 +179,16 @@ def measure(
             for name, engine in engines.items():
                 times[name].append(_milliseconds(engine, ids, lengths))
     return {name: _timing(own, times[TRANSFORMER]) for name, own in times.items()}
+
+
+def peak_share(bundle: Bundle, case: Case, timings: Mapping[str, Timing], peak: float) -> float:
+    """What share of the operations of the matrix product the network does in the same time.
+
+    Args:
+        peak: milliseconds of that product.
+    """
+    own = operations(bundle, case) / timings[bundle.metadata.name].milliseconds[1]
+    return round(own / (2 * _PEAK_SIZE**3 / peak), 4)
 
 
 def explanation_cost(
@@ -230,8 +287,12 @@ def _compare(bundles: Sequence[Bundle], shape: EncoderShape, rounds: int, output
     found: dict[str, Any] = {}
     for case in CASES:
         timings = measure(readers, case, vocabulary=vocabulary, rounds=rounds)
+        peak = timings.pop(PEAK).milliseconds[1]
         print(report(case, timings), flush=True)
+        shares = {each.metadata.name: peak_share(each, case, timings, peak) for each in bundles}
+        print(*(f"  {name}: {share:.0%} of the peak" for name, share in shares.items()), sep="\n")
         found[case.name] = {name: asdict(timing) for name, timing in timings.items()}
+        found[case.name]["share_of_peak"] = shares
     for bundle in bundles:
         cost = explanation_cost(bundle, tokens=256, vocabulary=vocabulary, rounds=rounds)
         low, median, high = cost

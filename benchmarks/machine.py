@@ -17,6 +17,7 @@ PACKAGES = (
     "scipy",
     "scikit-learn",
     "sentencepiece",
+    "onnxruntime",
     "fasttext-numpy2",
     "vaderSentiment",
     "textblob",

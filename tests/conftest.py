@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,9 @@ def make_tiny_bundle(tokenizer: Tokenizer):
         seed: int = 1,
     ) -> Bundle:
         torch.manual_seed(seed)
+        config = NetworkConfig(embedding_size=8, hidden_size=8)
         network = SentimentNetwork(
-            NetworkConfig(embedding_size=8, hidden_size=8),
+            config,
             vocabulary_size=len(tokenizer),
             classes=len(labels),
             pad_id=tokenizer.pad_id,
@@ -75,7 +77,7 @@ def make_tiny_bundle(tokenizer: Tokenizer):
             unk_id=tokenizer.unk_id,
             datasets=(),
             figures={},
-            hyper_parameters={},
+            hyper_parameters=asdict(config),
             torch_version=torch.__version__,
             git_commit="unknown",
         )

@@ -15,7 +15,9 @@ import torch
 from scipy import sparse
 
 from benchmarks import accuracy, baselines, engine, scoring
-from benchmarks.baselines import BASELINES, LeftOut, Material, NbSvm, best, log_count_ratio
+from benchmarks.baselines import BASELINES, Material, NbSvm, best, log_count_ratio
+from benchmarks.left_out import LeftOut
+from benchmarks.onnx_runtime import onnx_engine
 from benchmarks.report import Row, plot, table, write_json
 from training.datasets import Example
 from training.datasets.fetch import digest_of
@@ -442,13 +444,48 @@ def test_the_comparison_is_written_down(tiny_bundle, tmp_path, capsys):
     content, printed = json.loads(output.read_text()), capsys.readouterr().out
     for case in engine.CASES:
         assert case.name in printed
-        assert set(content[case.name]) == {"tiny-en", "transformer"}
+        timed = content[case.name].keys() - {"tiny-en, ONNX Runtime"}  # where it is installed
+        assert timed == {"tiny-en", "tiny-en, eager", "transformer", "share_of_peak"}
         assert min(content[case.name]["tiny-en"]["milliseconds"]) > 0
+        assert 0 < content[case.name]["share_of_peak"]["tiny-en"] < 1
     assert content["transformer"]["layers"] == 2
     explained = "explaining 256 tokens, tiny-en"
     assert explained in printed
     low, median, high = content[explained]["times_an_answer"]
     assert 1 < low <= median <= high
+
+
+def some_ids(tokens: int, texts: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(4, 100, (tokens, texts), generator=generator)
+    return ids, torch.full((texts,), tokens)
+
+
+def test_the_eager_network_has_the_bundles_weights(tiny_bundle):
+    ids, lengths = some_ids(7, 3)
+    with torch.inference_mode():
+        logits = engine.eager(tiny_bundle)(ids, lengths)
+        answers = tiny_bundle.module(ids, lengths)
+    degree = tiny_bundle.module.state_dict()["temperature"]
+    torch.testing.assert_close(torch.softmax(logits / degree, dim=1), answers)
+
+
+def test_onnx_runtime_answers_as_the_bundle_does(tiny_bundle):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    run = onnx_engine(tiny_bundle)
+    for tokens, texts in ((1, 1), (7, 3)):
+        ids, lengths = some_ids(tokens, texts)
+        with torch.inference_mode():
+            expected = tiny_bundle.module(ids, lengths)
+        torch.testing.assert_close(run(ids, lengths), expected, atol=1e-5, rtol=0)
+
+
+def test_the_operations_are_those_of_the_gates(tiny_bundle):
+    used = tiny_bundle.metadata.hyper_parameters
+    units, width = used["hidden_size"], used["embedding_size"]
+    by_hand = 2 * 2 * (4 * units) * (width + units)  # both directions; a product is two operations
+    assert engine.operations(tiny_bundle, engine.Case(3, 5)) == 15 * by_hand
 
 
 def test_the_engine_needs_a_bundle(tmp_path, capsys):

@@ -24,7 +24,7 @@ TRAINING_ONLY = {
 }
 SERVICE_ONLY = {"flask", "gunicorn", "werkzeug"}
 # What is installed for the benchmarks alone comes with them, and is looked for when it is needed.
-BENCHMARKS_ONLY = {"benchmarks", "fasttext", "textblob", "vaderSentiment"}
+BENCHMARKS_ONLY = {"benchmarks", "fasttext", "onnx", "onnxruntime", "textblob", "vaderSentiment"}
 
 # What training may import of service; what these import themselves comes along.
 CONTRACT = {"service", "service.archive", "service.bundle", "service.tokenizer", "service.errors"}

@@ -1,0 +1,1 @@
+"""The whole service and its peers under load: `python -m benchmarks.serving`."""

@@ -1,0 +1,251 @@
+"""Rounds: every server has its turn in each, so that what disturbs the machine for a while disturbs
+all; and ratios are taken within a round."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from benchmarks.serving import load
+from benchmarks.serving.probe import PATHS, p99, probing
+from benchmarks.serving.running import NotMeasured, Place, Running, check, started
+from benchmarks.serving.servers import OURS, Request, Server, Setting
+from benchmarks.serving.texts import Case, Count, requests
+from service.bundle import Bundle
+
+# Different requests of a case; a server that kept its answers would still be asked as many.
+BODIES = 256
+
+# Before anything counts: TorchScript compiles at its first calls, in each process.
+WARM_UP = {"connections": 16, "seconds": 2}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One load of a server."""
+
+    case: str
+    connections: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one load of one server came to, in one round.
+
+    Attributes:
+        fault: why it is worth nothing; "" where it is.
+    """
+
+    server: str
+    case: str
+    connections: int
+    round: int
+    per_second: float  # requests
+    milliseconds: dict[str, float]  # percentile -> latency
+    fault: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """How long health checks of ours took while it was under load, in one round."""
+
+    path: str
+    case: str
+    connections: int
+    round: int
+    answers: int
+    failed: int
+    p99_milliseconds: float
+
+
+@dataclass
+class Found:
+    """Everything that was measured so far.
+
+    Attributes:
+        left_out: server -> why it was not measured, or not to the end.
+        chosen: server -> the best of its settings.
+        sweep: server -> what each setting came to: the geometric mean of requests a second.
+    """
+
+    figures: list[Figure] = field(default_factory=list)
+    health: list[Health] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    chosen: dict[str, Setting] = field(default_factory=dict)
+    sweep: dict[str, list[tuple[Setting, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    Attributes:
+        cases: at least one.
+        connections: at least one, in rising order.
+        seconds: of one load.
+        sweep_seconds: of one load of the sweep; 0 takes each server's first setting.
+        advance: told of each load that is done.
+    """
+
+    servers: Sequence[Server]
+    cases: Sequence[Case]
+    connections: Sequence[int]
+    rounds: int
+    seconds: float
+    sweep_seconds: float
+    place: Place
+    bundle: Bundle
+    advance: Callable[[str], None] = lambda _: None
+
+    def cells(self, server: Server) -> list[Cell]:
+        return [
+            Cell(case.name, connections)
+            for case in self.cases_of(server)
+            for connections in self.connections
+        ]
+
+    def sweep_cells(self, server: Server) -> list[Cell]:
+        """Every case at the middle number of connections, and the first at the least."""
+        middle = self.connections[len(self.connections) // 2]
+        cases = self.cases_of(server)
+        cells = [Cell(case.name, middle) for case in cases]
+        return list(dict.fromkeys([*cells, Cell(cases[0].name, self.connections[0])]))
+
+    def cases_of(self, server: Server) -> list[Case]:
+        """Those that were asked for; a server that reads no texts has one of its own."""
+        asked = [case for case in self.cases if not server.cases or case.name in server.cases]
+        return asked or [self.cases[0]]
+
+    def sweeps(self, server: Server) -> bool:
+        return self.sweep_seconds > 0 and len(server.settings) > 1
+
+    def loads(self) -> int:
+        """How many there will be."""
+        swept = sum(
+            len(server.settings) * len(self.sweep_cells(server))
+            for server in self.servers
+            if self.sweeps(server)
+        )
+        health = len(self.cases) * any(server.name == OURS for server in self.servers)
+        return swept + self.rounds * (health + sum(len(self.cells(s)) for s in self.servers))
+
+
+def measured(plan: Plan, found: Found) -> None:
+    """Sweep, then the rounds; `found` has what there is at any moment, also after Ctrl-C."""
+    bodies = _texts(plan.cases, lambda text: len(plan.bundle.tokenizer.encode(text)))
+    for server in plan.servers:
+        try:
+            found.chosen[server.name] = _best(plan, server, bodies, found)
+        except NotMeasured as reason:
+            found.left_out[server.name] = str(reason)
+    for number in range(plan.rounds):
+        taking_part = [server for server in plan.servers if server.name not in found.left_out]
+        # Another begins each time, so that nobody is always behind the same one.
+        first = number % max(1, len(taking_part))
+        for server in [*taking_part[first:], *taking_part[:first]]:
+            try:
+                _turn(plan, server, number, bodies, found)
+            except (NotMeasured, load.LoadError) as reason:
+                found.left_out[server.name] = str(reason)
+
+
+def _texts(cases: Sequence[Case], count: Count) -> dict[str, list[list[str]]]:
+    """Case -> the texts of each request; the same for all servers."""
+    return {case.name: list(islice(requests(case, count, seed=1), BODIES)) for case in cases}
+
+
+def _best(
+    plan: Plan, server: Server, bodies: Mapping[str, list[list[str]]], found: Found
+) -> Setting:
+    if not plan.sweeps(server):
+        return server.settings[0]
+    tried: list[tuple[Setting, float]] = []
+    reasons: list[str] = []
+    for setting in server.settings:
+        try:
+            tried.append((setting, _worth(plan, server, setting, bodies)))
+        except (NotMeasured, load.LoadError) as reason:
+            reasons.append(str(reason))
+            if "not installed" in reasons[-1]:
+                break
+    found.sweep[server.name] = tried
+    if not tried:
+        raise NotMeasured(reasons[0])
+    return max(tried, key=lambda each: each[1])[0]
+
+
+def _worth(
+    plan: Plan, server: Server, setting: Setting, bodies: Mapping[str, list[list[str]]]
+) -> float:
+    """Geometric mean of requests a second; one with an error in it is worth nothing."""
+    rates = []
+    with started(server, setting, plan.place) as running:
+        check(server, running.port, plan.bundle)
+        _warm_up(plan, server, running, bodies)
+        for cell in plan.sweep_cells(server):
+            plan.advance(f"{server.name} {dict(setting)}")
+            done = _load(server, running, cell, bodies, plan.sweep_seconds)
+            rates.append(0.0 if done.fault else done.per_second)
+    return math.prod(rates) ** (1 / len(rates))
+
+
+def _turn(
+    plan: Plan, server: Server, number: int, bodies: Mapping[str, list[list[str]]], found: Found
+) -> None:
+    with started(server, found.chosen[server.name], plan.place) as running:
+        check(server, running.port, plan.bundle)
+        _warm_up(plan, server, running, bodies)
+        for cell in plan.cells(server):
+            plan.advance(f"round {number + 1}: {server.name}, {cell.case}, {cell.connections}")
+            done = _load(server, running, cell, bodies, plan.seconds)
+            found.figures.append(
+                Figure(
+                    server.name, cell.case, cell.connections, number,
+                    round(done.per_second, 2), done.milliseconds, done.fault,
+                )
+            )  # fmt: skip
+        if server.name == OURS:
+            for case in plan.cases:
+                plan.advance(f"round {number + 1}: health checks, {case.name}")
+                cell = Cell(case.name, plan.connections[-1])
+                found.health += _probed(server, running, cell, bodies, plan.seconds, number)
+
+
+def _warm_up(
+    plan: Plan, server: Server, running: Running, bodies: Mapping[str, list[list[str]]]
+) -> None:
+    for case in plan.cases_of(server):
+        cell = Cell(case.name, int(WARM_UP["connections"]))
+        _load(server, running, cell, bodies, WARM_UP["seconds"])
+
+
+def _probed(
+    server: Server,
+    running: Running,
+    cell: Cell,
+    bodies: Mapping[str, list[list[str]]],
+    seconds: float,
+    number: int,
+) -> list[Health]:
+    """A load of its own: the checks would take from what the server's figure shows."""
+    with probing(running.port) as probes:
+        _load(server, running, cell, bodies, seconds)
+    return [
+        Health(
+            path, cell.case, cell.connections, number, len(probes.milliseconds[path]),
+            probes.failed[path], round(p99(probes.milliseconds[path]), 2),
+        )
+        for path in PATHS
+    ]  # fmt: skip
+
+
+def _load(
+    server: Server,
+    running: Running,
+    cell: Cell,
+    bodies: Mapping[str, list[list[str]]],
+    seconds: float,
+) -> load.Load:
+    requests_: list[Request] = [server.speech.request(texts) for texts in bodies[cell.case]]
+    return load.run(running.port, requests_, cell.connections, seconds)

@@ -1,0 +1,1 @@
+"""BentoML (https://docs.bentoml.com)."""

@@ -1,0 +1,1 @@
+"""FastAPI under uvicorn (https://fastapi.tiangolo.com/tutorial/)."""

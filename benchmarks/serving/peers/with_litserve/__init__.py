@@ -1,0 +1,1 @@
+"""LitServe (https://lightning.ai/docs/litserve)."""

@@ -1,0 +1,1 @@
+"""mosec (https://mosecorg.github.io/mosec/)."""
