@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 import httptools
+import msgspec
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -95,7 +96,8 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername") or ("", 0)
         self._base = {**self._base, "REMOTE_ADDR": str(peer[0]), "REMOTE_PORT": str(peer[1])}
         if not self._server.opened(self):
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open.")
+            detail = "Too many connections are open; come back in a second."
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", detail)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._refused = True
@@ -113,10 +115,13 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._refused = True  # only HTTP/1.1 is spoken here: the request is answered in it
         except httptools.HttpParserError as error:
-            self._refuse(HTTPStatus.BAD_REQUEST, f"This is no HTTP/1.1 request: {error}.")
+            self._refuse(
+                HTTPStatus.BAD_REQUEST, "bad-request", f"This is no HTTP/1.1 request: {error}."
+            )
         if self._head > MAX_HEAD and not self._refused:
             self._refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers-too-large",
                 f"The headers are over {MAX_HEAD:,} bytes.",
             )
         self._next()
@@ -159,17 +164,20 @@ class Connection(asyncio.Protocol):
         request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if "HTTP_EXPECT" in environ and environ["HTTP_EXPECT"].lower() == "100-continue":
-            # A body that is too large is refused before it is sent.
-            if length <= self._server.max_body:
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            else:
+            # A body that is too large is refused before it is sent; and who sends requests ahead
+            # gets no answer out of turn: the body will come without it.
+            if length > self._server.max_body:
                 request.keep_alive = False
+                self._came(request)
+            elif self.idle:
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if length > self._server.max_body:
             request.size = self._server.max_body + 1  # nothing of it is kept
 
     def on_body(self, body: bytes) -> None:
         request = self._reading
-        assert request is not None
+        if request is None:  # it was refused before its body came
+            return
         # One byte too many tells the application that there was more than it takes.
         room = self._server.max_body + 1 - request.size
         if room > 0:
@@ -177,9 +185,13 @@ class Connection(asyncio.Protocol):
             request.size += min(room, len(body))
 
     def on_message_complete(self) -> None:
-        request, self._reading = self._reading, None
-        assert request is not None
         self._head = 0
+        if self._reading is not None:
+            self._came(self._reading)
+
+    def _came(self, request: _Request) -> None:
+        """It is whole, as far as it is read."""
+        self._reading = None
         self._ahead.append(request)
 
     # --- the application's side --------------------------------------------------------------
@@ -229,11 +241,11 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
-    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+    def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
         """Answer what is not HTTP, and read no more; who asked before is answered first."""
         self._refused = True
         if self.idle:
-            self._transport.write(problem(status, detail))
+            self._transport.write(problem(status, code, detail))
             self._close()
 
     def _close(self) -> None:
@@ -269,7 +281,8 @@ class Answer:
         except Exception:  # the client is told nothing of it, and the log all
             log.exception("the application failed at %s", self._environ["PATH_INFO"])
             self._keep_alive = False
-            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "A fault of the service.")
+            detail = "The service failed; its log says why."
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
         return self._head(len(body)) + body
 
     def _start_response(self) -> StartResponse:
@@ -297,14 +310,20 @@ def _no_write(_: bytes) -> object:
     raise NotImplementedError("PEP 3333's write() is for applications of another age")
 
 
-def problem(status: HTTPStatus, detail: str) -> bytes:
+def problem(status: HTTPStatus, code: str, detail: str) -> bytes:
     """An answer that the application had no part in, in the shape that all errors have."""
-    body = (
-        f'{{"type":"about:blank","title":"{status.phrase}","status":{status.value},'
-        f'"code":"{status.phrase.lower().replace(" ", "-")}","detail":"{detail}"}}'
-    ).encode()
+    body = msgspec.json.encode(
+        {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status.value,
+            "code": code,
+            "detail": detail,
+        }
+    )
+    again = "Retry-After: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: {_date()}\r\n"
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: {_date()}\r\n{again}"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
         "Connection: close\r\n\r\n"
     )

@@ -278,7 +278,7 @@ def test_what_is_no_request_is_a_400_and_the_end(client, request_):
 def test_headers_have_a_limit(client):
     header = b"X: " + b"y" * 1_000 + b"\r\n"
     request = b"GET / HTTP/1.1\r\nHost: x\r\n" + header * (1 + MAX_HEAD // len(header))
-    assert refused(client, request) == (431, "request-header-fields-too-large")
+    assert refused(client, request) == (431, "headers-too-large")
 
 
 def test_long_bodies_do_not_count_as_headers(server, client):
@@ -308,6 +308,14 @@ def test_who_asks_first_is_told_to_go_on_with_a_body(client):
     assert json.loads(ask(client, b"ok", file)[2])["body"] == "ok"
 
 
+def test_who_asks_first_is_refused_a_body_that_is_too_large(client):
+    file = client.makefile("rb")
+    request = post(b"/", b"x" * (MAX_BODY + 1), b"Expect: 100-continue\r\n")
+    status, headers, body = ask(client, request[: -MAX_BODY - 1], file)
+    assert (status, headers["connection"], json.loads(body)["body"]) == (200, "close", "")
+    assert file.read() == b""
+
+
 def test_an_application_that_fails_is_a_500_that_says_nothing_of_it(client, caplog):
     file = client.makefile("rb")
     status, _, body = ask(client, post(b"/fails"), file)
@@ -321,7 +329,8 @@ def test_one_connection_too_many_is_told_so(server, client):
     told(client, post())
     server.most = 1
     with closing(socket.create_connection(server.address, timeout=10)) as other:
-        assert read_answer(other)[0] == 503
+        status, headers, _ = read_answer(other)
+        assert (status, headers["retry-after"]) == (503, "1")
     assert told(client, post())["PATH_INFO"] == "/"
 
 
