@@ -131,8 +131,10 @@ def quick(settings: Settings) -> Callable[[WSGIEnvironment], bool]:
         path = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] != "POST":
             return path in _HEALTH
-        # Without a stated length it came in chunks, which nobody does for a few texts.
+        # Without a stated length it came in chunks, which nobody does for a few texts; and what is
+        # compressed may be anything.
         length = environ.get("CONTENT_LENGTH", "")
-        return length.isdigit() and int(length) <= QUICK_BODY and path != "/explain"
+        few = length.isdigit() and int(length) <= QUICK_BODY
+        return few and path != "/explain" and "HTTP_CONTENT_ENCODING" not in environ
 
     return (lambda _: False) if settings.rate_limit_storage else is_quick

@@ -77,8 +77,8 @@ class Batcher:
         batch_tokens: tokens of a forward pass, padding included, at most; one text that is longer
             is read alone.
         queue_texts: texts that may wait before further requests are refused.
-        queue_requests: requests that may be without an answer, those being read included: each
-            holds a thread.
+        queue_requests: requests that may be without an answer, those being read included: the
+            larger ones hold a thread each.
         warm_up: bundles to be run before the first request.
         metrics: told of each forward pass and of what waits.
     """

@@ -18,7 +18,7 @@ from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import httptools
 import msgspec
@@ -29,9 +29,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Of a request's first line and headers together, in bytes; gunicorn's and nginx's are of that size.
+# The same holds for what stands between the pieces of a body in chunks, and behind it.
 MAX_HEAD = 64 << 10
 # Requests that one connection may send ahead of their answers; then it is not read for a while.
 MAX_AHEAD = 16
+# How much is read at once, in bytes: what a limit may be overstepped by.
+PIECE = 8 << 10
+# How long a request may take to come in, in seconds.
+READ_SECONDS = 60
+# How long it is listened to a client that was refused: its answer would be lost if the connection
+# were cut while the client still sends.
+LINGER_SECONDS = 2
 
 
 # Calls a function with arguments, on the thread of the loop.
@@ -58,11 +66,13 @@ class Server(Protocol):
 class _Request:
     """A request as it comes in."""
 
-    __slots__ = ("body", "environ", "keep_alive", "size")
+    __slots__ = ("body", "environ", "keep_alive", "since", "size", "whole_head")
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.environ = environ
-        self.body: list[bytes] = []
+        self.since = time.monotonic()
+        self.whole_head = False
+        self.body = bytearray()
         self.size = 0  # bytes of the body that were kept
         self.keep_alive = True
 
@@ -77,15 +87,18 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server, base: WSGIEnvironment) -> None:
         self._server = server
         self._base = base
-        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self._parser = httptools.HttpRequestParser(self)
+        self._unread = bytearray()  # came, but has to wait until others are answered
         self._reading: _Request | None = None
-        self._environ = base  # of the request that is read
-        self._head = 0  # bytes since the last request's end, as long as its headers go on
+        self._head = 0  # bytes since the last piece of a body, or the end of a request
+        self._fault = ""  # why the parser was told to stop
         self._ahead: deque[_Request] = deque()
         self._busy = False  # a request is with the application
-        self._refused = False  # what comes from now on is not read
+        self._deaf = False  # what comes from now on is not read
+        self._ended = False  # the client sends no more
+        self._full = False  # the client does not read its answers
         self.quiet_since = time.monotonic()  # when it last sent or was sent something
 
     # --- asyncio's side ----------------------------------------------------------------------
@@ -100,35 +113,79 @@ class Connection(asyncio.Protocol):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", detail)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._refused = True
+        self._deaf = True
         self._ahead.clear()
         self._server.closed(self)
 
+    def eof_received(self) -> bool:
+        """The client sends no more; who waits is answered nevertheless."""
+        self._ended = True
+        return not self.idle
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self.quiet_since = time.monotonic()
+        self._next()
+
     def data_received(self, data: bytes) -> None:
         self.quiet_since = time.monotonic()
-        if self._refused:
+        if self._deaf:
             return
-        if self._head >= 0:
-            self._head += len(data)
+        if len(data) <= PIECE and not self._unread:
+            self._feed(data)
+        else:
+            self._unread += data
+            self._read_on()
+        self._next()
+
+    def _read_on(self) -> None:
+        """What has come, as far as it is not too many requests ahead."""
+        while self._unread and not self._deaf and len(self._ahead) < MAX_AHEAD:
+            piece = bytes(self._unread[:PIECE])
+            del self._unread[:PIECE]
+            self._feed(piece)
+        if self._unread:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()  # does nothing if it is not paused
+
+    def _feed(self, data: bytes) -> None:
+        self._head += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refused = True  # only HTTP/1.1 is spoken here: the request is answered in it
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._stay_with_http_1(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError:
+            if not self._fault:
+                log.exception("reading a request failed; please report this")
+            self._refuse(HTTPStatus.BAD_REQUEST, "bad-request", self._fault or "It cannot be read.")
         except httptools.HttpParserError as error:
-            self._refuse(
-                HTTPStatus.BAD_REQUEST, "bad-request", f"This is no HTTP/1.1 request: {error}."
-            )
-        if self._head > MAX_HEAD and not self._refused:
+            detail = f"This is no HTTP/1.1 request: {error}."
+            self._refuse(HTTPStatus.BAD_REQUEST, "bad-request", detail)
+        if self._head > MAX_HEAD and not self._deaf:
             self._refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "headers-too-large",
                 f"The headers are over {MAX_HEAD:,} bytes.",
             )
-        self._next()
-        if self._refused and self.idle:
-            self._close()
-        elif len(self._ahead) >= MAX_AHEAD:
-            self._transport.pause_reading()
+
+    def _stay_with_http_1(self, rest: bytes) -> None:
+        """Answer a request that would like another protocol as what it is, and close behind it.
+
+        The parser takes what follows for the other protocol, so a body, as Java's client sends one
+        with its offer of HTTP/2, is read by another parser.
+        """
+        if self._reading is None:
+            self._deaf = True
+            return
+        length = self._environ.get("CONTENT_LENGTH")
+        framing = f"Content-Length: {length}" if length else "Transfer-Encoding: chunked"
+        self._parser = httptools.HttpRequestParser(_Body(self))
+        self._parser.feed_data(f"POST / HTTP/1.1\r\n{framing}\r\n\r\n".encode() + rest)
 
     # --- the parser's side -------------------------------------------------------------------
 
@@ -141,6 +198,8 @@ class Connection(asyncio.Protocol):
         environ["RAW_URI"] = environ.get("RAW_URI", "") + url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._reading is None or self._reading.whole_head:
+            return  # it stands behind the body, where nobody looks for it and a proxy may not have
         key = name.decode("latin-1").upper()
         if "_" in key:  # it would be taken for the one with a hyphen, which a proxy may have set
             return
@@ -150,20 +209,27 @@ class Connection(asyncio.Protocol):
         text = value.decode("latin-1")
         environ = self._environ
         if key in environ:
+            if key == "HTTP_HOST":
+                self._stop("It has two Host headers.")
             text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
         environ[key] = text
 
     def on_headers_complete(self) -> None:
-        request, parser = self._reading, self._parser
+        request, parser, environ = self._reading, self._parser, self._environ
         assert request is not None
-        self._head = -1
-        environ = request.environ
+        self._head = 0
+        request.whole_head = True
+        version = parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._stop(f"HTTP/{version} is not spoken here; send HTTP/1.1.")
+        if version == "1.1" and "HTTP_HOST" not in environ:
+            self._stop("It has no Host header.")
         environ["REQUEST_METHOD"] = parser.get_method().decode("latin-1")
-        environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
+        environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
         environ["PATH_INFO"], environ["QUERY_STRING"] = _path_and_query(environ["RAW_URI"])
         request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        if "HTTP_EXPECT" in environ and environ["HTTP_EXPECT"].lower() == "100-continue":
+        if version == "1.1" and environ.get("HTTP_EXPECT", "").lower() == "100-continue":
             # A body that is too large is refused before it is sent; and who sends requests ahead
             # gets no answer out of turn: the body will come without it.
             if length > self._server.max_body:
@@ -175,19 +241,28 @@ class Connection(asyncio.Protocol):
             request.size = self._server.max_body + 1  # nothing of it is kept
 
     def on_body(self, body: bytes) -> None:
+        self._head = 0
         request = self._reading
         if request is None:  # it was refused before its body came
             return
         # One byte too many tells the application that there was more than it takes.
         room = self._server.max_body + 1 - request.size
         if room > 0:
-            request.body.append(body[:room])
+            request.body += body[:room]
             request.size += min(room, len(body))
 
     def on_message_complete(self) -> None:
         self._head = 0
+        has_body = "CONTENT_LENGTH" in self._environ or "HTTP_TRANSFER_ENCODING" in self._environ
+        if self._parser.should_upgrade() and has_body:
+            return  # the parser has not looked at the body
         if self._reading is not None:
             self._came(self._reading)
+
+    def _stop(self, why: str) -> None:
+        """Out of the parser, which passes no more of it on than that something was raised."""
+        self._fault = why
+        raise ValueError(why)
 
     def _came(self, request: _Request) -> None:
         """It is whole, as far as it is read."""
@@ -202,16 +277,16 @@ class Connection(asyncio.Protocol):
         return not (self._busy or self._ahead)
 
     def _next(self) -> None:
-        if self._busy or not self._ahead:
+        if self._busy or self._full or not self._ahead:
             return
         request = self._ahead.popleft()
         self._busy = True
         environ = request.environ
-        environ["wsgi.input"] = io.BytesIO(b"".join(request.body))
+        environ["wsgi.input"] = io.BytesIO(request.body)
         self._server.start(partial(self._call, request), environ)
 
     def _call(self, request: _Request, tell: Tell) -> None:
-        """Ask the application; on whichever thread the server chose."""
+        """Ask the application; on whichever thread the server chose. It raises nothing."""
         answer = Answer(request, self._server)
         data = answer.of(self._server.application)
         tell(self._answered, data, answer.last)
@@ -222,35 +297,66 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self._transport.write(data)
-        if self._ahead and not last:
-            # Not from here: this may be a request's greenlet, which is to end.
-            self._loop.call_soon(self._next)
-            if len(self._ahead) == MAX_AHEAD:
-                self._transport.resume_reading()
-        elif last or self._refused:
+        nothing_left = not (self._ahead or self._unread)
+        if last or (nothing_left and (self._deaf or self._ended)):
             self._ahead.clear()
             self._close()
+        elif not nothing_left:
+            # Not from here: this may be a request's greenlet, which is to end.
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._next()
+        if self._unread:
+            self._read_on()
+            self._next()
 
     # --- its end -----------------------------------------------------------------------------
 
-    def close_if_idle(self) -> None:
-        """Close it unless somebody waits for an answer on it."""
-        if self.idle:
+    def stop(self, quiet_seconds: float) -> None:
+        """Close it if nobody waits, no request has begun to come, and none came for so long."""
+        quiet = time.monotonic() - self.quiet_since > quiet_seconds
+        if quiet and self.idle and self._reading is None:
             self._close()
+
+    def look_at_the_clock(self, now: float, quiet_seconds: float) -> None:
+        """Close it where nothing has happened on it for so long; end what will come to nothing."""
+        # What has come and waits here to be read is not the client's delay.
+        late = self._reading is not None and now - self._reading.since > READ_SECONDS
+        if late and not self._unread:
+            self._reading = None
+            detail = f"It did not come within {READ_SECONDS} seconds."
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "request-timeout", detail)
+        elif now - self.quiet_since > quiet_seconds and not self._busy:
+            if self._transport.get_write_buffer_size():
+                self.abort()  # its client has stopped reading: it would never be sent to the end
+            elif self.idle:
+                self._close()
 
     def abort(self) -> None:
         self._transport.abort()
 
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
-        """Answer what is not HTTP, and read no more; who asked before is answered first."""
-        self._refused = True
-        if self.idle:
+        """Answer what is not HTTP, and read no more; who asked before is answered first, and then
+        the connection is closed without it."""
+        self._deaf = True
+        self._unread.clear()
+        if self.idle and not self._transport.is_closing():
             self._transport.write(problem(status, code, detail))
-            self._close()
+            self._transport.write_eof()
+            self._loop.call_later(LINGER_SECONDS, self._transport.abort)
 
     def _close(self) -> None:
-        self._refused = True
+        self._deaf = True
         self._transport.close()
+
+
+class _Body:
+    """What a parser tells that only reads a body."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.on_body = connection.on_body
+        self.on_message_complete = connection.on_message_complete
 
 
 class Answer:
@@ -278,12 +384,12 @@ class Answer:
                 close = getattr(parts, "close", None)
                 if close is not None:
                     close()
+            return self._head(len(body)) + body
         except Exception:  # the client is told nothing of it, and the log all
             log.exception("the application failed at %s", self._environ["PATH_INFO"])
             self._keep_alive = False
             detail = "The service failed; its log says why."
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
-        return self._head(len(body)) + body
 
     def _start_response(self) -> StartResponse:
         def start_response(
@@ -359,9 +465,7 @@ def _path_and_query(uri: str) -> tuple[str, str]:
     ('/predict', '')
     """
     if not uri.startswith("/") and "://" in uri:
-        _, _, rest = uri.partition("://")
-        _, slash, path = rest.partition("/")
-        uri = slash + path
+        uri = urlsplit(uri)._replace(scheme="", netloc="").geturl()
     path, _, query = uri.partition("#")[0].partition("?")
     if "%" in path:
         path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")

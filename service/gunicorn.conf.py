@@ -123,8 +123,7 @@ def child_exit(server, worker):
 def post_worker_init(worker):
     """The worker is about to serve: tell it how to see that it is to stop."""
     worker.wsgi.extensions["draining"] = lambda: not worker.alive
-    # Ctrl-C as gracefully as SIGTERM. gthread's own handler shuts its thread pool down, which waits
-    # for ever for a lock when the signal comes while a request is handed to the pool.
+    # Ctrl-C as gracefully as SIGTERM: gunicorn's own handler would end the process in mid-request.
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, worker.handle_exit)
     signal.signal(signal.SIGHUP, lambda *_: worker.wsgi.extensions["swapper"].ask())

@@ -36,7 +36,7 @@ class Settings:
     host: str = "127.0.0.1"  # this machine only; a container sets 0.0.0.0
     port: int = 8000
     workers: int = 1  # processes; `from_env` takes one per core, or one on a GPU
-    threads: int = 128  # per worker; a waiting request costs one, and a waiting thread little
+    threads: int = 128  # per worker, for what is not quick; made as they are needed
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     models_dir: Path = Path("models")
     default_model: str = "reviews-en"  # for texts in a language that no bundle has
@@ -139,7 +139,8 @@ class Settings:
 
     @property
     def queue_requests(self) -> int:
-        """How many requests may wait: fewer than threads, so that health checks find one free."""
+        """How many requests may wait for the network: fewer than threads, so that metrics, the page
+        and the like find one free whoever waits."""
         return self.threads - 4
 
 

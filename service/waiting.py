@@ -12,15 +12,19 @@ for the loop) it waits as a thread does.
 
 from __future__ import annotations
 
+import logging
 import time
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -81,7 +85,8 @@ class WaitingRoom:
         self._answered.append(wait)
         if not self._called:
             self._called = True
-            self._loop.call_soon_threadsafe(self._wake)
+            with suppress(RuntimeError):  # the loop has ended, and with it those who waited
+                self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         self._called = False  # first: who comes from now on calls again
@@ -89,8 +94,13 @@ class WaitingRoom:
             self._go_on(self._answered.popleft())
 
     def _go_on(self, wait: _Wait) -> None:
-        if self._waiting.pop(wait, wait) is None:  # else its deadline came first
+        if wait not in self._waiting:  # its deadline came first
+            return
+        del self._waiting[wait]
+        try:
             wait.task.switch()
+        except Exception:  # the others have to go on
+            log.exception("a request failed beyond its answer; please report this")
 
 
 class _Wait:

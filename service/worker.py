@@ -88,7 +88,7 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         while self.alive and self.ppid == os.getppid():
             self.notify()
             self.waiting_room.look_at_the_clock()
-            self._close_quiet(self.cfg.keepalive)
+            self._look_at_connections(self.cfg.keepalive)
             await asyncio.sleep(_TICK)
         await self._stop(servers)
 
@@ -99,10 +99,10 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             partial(Connection, self, base), sock=listener.sock, backlog=self.cfg.backlog
         )
 
-    def _close_quiet(self, seconds: float) -> None:
-        before = time.monotonic() - seconds
-        for connection in [each for each in self.connections if each.quiet_since < before]:
-            connection.close_if_idle()
+    def _look_at_connections(self, quiet_seconds: float) -> None:
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.look_at_the_clock(now, quiet_seconds)
 
     async def _stop(self, servers: list[asyncio.Server]) -> None:
         """Take no more connections, answer what is under way, then close the rest."""
@@ -113,7 +113,9 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         while self.connections and time.monotonic() - began < self.cfg.graceful_timeout:
             self.notify()
             self.waiting_room.look_at_the_clock()
-            self._close_quiet(_LINGER)
+            for connection in list(self.connections):
+                connection.stop(_LINGER)
+            self._look_at_connections(self.cfg.keepalive)
             await asyncio.sleep(_TICK / 10)
         for connection in list(self.connections):
             connection.abort()

@@ -13,7 +13,14 @@ from functools import partial
 
 import pytest
 
-from service.connection import MAX_AHEAD, MAX_HEAD, Connection, base_environ
+from service.connection import (
+    MAX_AHEAD,
+    MAX_HEAD,
+    PIECE,
+    READ_SECONDS,
+    Connection,
+    base_environ,
+)
 from service.waiting import WaitingRoom, result
 
 MAX_BODY = 1_000
@@ -53,6 +60,12 @@ class FakeServer:
             result(self.waits[path], time.monotonic() + 60)
         if path == "/fails":
             raise ValueError("a secret")
+        if path == "/odd":
+            start_response("200 OK", [("X-Odd", "좋다")])
+            return [b""]
+        if path == "/large":
+            start_response("200 OK", [("Content-Length", "1000000")])
+            return [b"x" * 1_000_000]
         body = environ["wsgi.input"].read()
         told = {k: v for k, v in environ.items() if isinstance(v, str)} | {"body": body.decode()}
         start_response("200 OK", [("Content-Type", "application/json")])
@@ -243,6 +256,111 @@ def test_a_stopping_server_closes_behind_the_answer(server, client):
     assert file.read() == b""
 
 
+def test_what_stands_behind_a_body_in_chunks_is_no_header(client):
+    request = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2\r\nab\r\n0\r\nX-A: 2\r\nAuthorization: Bearer z\r\n\r\n"
+    )
+    seen = told(client, request)
+    assert (seen["body"], seen["HTTP_X_A"]) == ("ab", "1")
+    assert "HTTP_AUTHORIZATION" not in seen
+
+
+UPGRADE = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(UPGRADE + b"Content-Length: 4\r\n\r\nbody", id="with a length"),
+        pytest.param(
+            UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", id="in chunks"
+        ),
+    ],
+)
+@pytest.mark.parametrize("at_once", [1, 1_000])
+def test_the_body_of_a_request_that_would_like_another_protocol_is_read(client, request_, at_once):
+    for place in range(0, len(request_), at_once):
+        client.sendall(request_[place : place + at_once])
+    file = client.makefile("rb")
+    status, headers, body = read_answer(client, file)
+    assert (status, headers["connection"], json.loads(body)["body"]) == (200, "close", "body")
+    assert file.read() == b""
+
+
+@pytest.mark.parametrize("count", [MAX_AHEAD, MAX_AHEAD + 1, MAX_AHEAD + 2, 20 * MAX_AHEAD])
+def test_a_connection_goes_on_after_many_requests_at_once(client, count):
+    file = client.makefile("rb")
+    client.sendall(post() * count)
+    assert {read_answer(client, file)[0] for _ in range(count)} == {200}
+    assert ask(client, post(), file)[0] == 200
+
+
+def test_of_requests_sent_ahead_few_are_held(server, client):
+    server.waits["/0"] = Future()
+    client.sendall(post(b"/0") + post(b"/1") * 2_000)
+    while not server.order:
+        time.sleep(0.001)
+    (connection,) = server.connections
+    assert len(connection._ahead) <= MAX_AHEAD + PIECE // len(post(b"/1")) + 1
+    server.waits["/0"].set_result(None)
+    file = client.makefile("rb")
+    assert {read_answer(client, file)[0] for _ in range(2_001)} == {200}
+
+
+def test_who_sends_no_more_is_answered(server, client):
+    server.waits["/waits"] = Future()
+    client.sendall(post(b"/waits") + post(b"/last"))
+    client.shutdown(socket.SHUT_WR)
+    while not server.order:
+        time.sleep(0.001)
+    time.sleep(0.01)
+    server.waits["/waits"].set_result(None)
+    file = client.makefile("rb")
+    paths = [json.loads(read_answer(client, file)[2])["PATH_INFO"] for _ in range(2)]
+    assert paths == ["/waits", "/last"]
+    assert file.read() == b""
+
+
+def test_who_does_not_read_gets_no_more_and_is_cut_off_in_the_end(server, client):
+    client.sendall(post(b"/large") * 200)
+    while not server.order:
+        time.sleep(0.001)
+    time.sleep(0.1)
+    assert len(server.order) < 50  # megabytes wait in the sockets, and no more are made
+    (connection,) = server.connections
+    look(server, connection, time.monotonic() + 100)
+    while server.connections:
+        time.sleep(0.001)
+
+
+def look(server, connection, now, quiet_seconds=75.0):
+    """Let it look at the clock, on the thread of its loop."""
+    done = Future()
+    server.loop.call_soon_threadsafe(
+        lambda: done.set_result(connection.look_at_the_clock(now, quiet_seconds))
+    )
+    done.result(10)
+
+
+def test_a_quiet_connection_is_closed_and_one_that_waits_is_not(server, client):
+    server.waits["/waits"] = Future()
+    file = client.makefile("rb")
+    ask(client, post(), file)
+    with closing(socket.create_connection(server.address, timeout=10)) as other:
+        other.sendall(post(b"/waits"))
+        while "/waits" not in server.order:
+            time.sleep(0.001)
+        for connection in list(server.connections):
+            look(server, connection, time.monotonic() + 74)
+        assert ask(client, post(), file)[0] == 200
+        for connection in list(server.connections):
+            look(server, connection, time.monotonic() + 76)
+        assert file.read() == b""
+        server.waits["/waits"].set_result(None)
+        assert read_answer(other)[0] == 200
+
+
 # --- What is refused --------------------------------------------------------------------------
 
 
@@ -273,6 +391,49 @@ def test_what_is_no_request_is_a_400_and_the_end(client, request_):
     file = client.makefile("rb")
     assert refused(client, request_, file) == (400, "bad-request")
     assert file.read() == b""
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no Host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", id="two Hosts"),
+        pytest.param(b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", id="HTTP/2.0"),
+    ],
+)
+def test_http_is_held_to_its_rules(client, request_, caplog):
+    assert refused(client, request_) == (400, "bad-request")
+    assert not caplog.records
+
+
+def test_a_request_that_does_not_come_to_its_end_is_a_408(server, client):
+    client.sendall(post(b"/", b"x" * 100)[:-50])
+    while not any(each._reading for each in server.connections):
+        time.sleep(0.001)
+    (connection,) = server.connections
+    look(server, connection, time.monotonic() + READ_SECONDS - 1)
+    assert connection._reading
+    look(server, connection, time.monotonic() + READ_SECONDS + 1)
+    file = client.makefile("rb")
+    assert read_answer(client, file)[0] == 408
+    assert file.read() == b""
+
+
+def test_a_header_that_cannot_be_sent_is_a_500(client, caplog):
+    assert ask(client, post(b"/odd"))[0] == 500
+    assert "/odd" in caplog.text
+
+
+@pytest.mark.parametrize("lines", [1, 100])
+def test_headers_have_a_limit_though_they_come_at_once(client, lines):
+    header = b"X: " + b"y" * (200_000 // lines) + b"\r\n"
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n" + header * lines + b"\r\n"
+    assert refused(client, request) == (431, "headers-too-large")
+
+
+def test_what_stands_behind_a_body_has_a_limit(client):
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: "
+    assert refused(client, request + b"y" * 2 * MAX_HEAD) == (431, "headers-too-large")
 
 
 def test_headers_have_a_limit(client):
