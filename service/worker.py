@@ -49,15 +49,18 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self._threads = ThreadPoolExecutor(self.cfg.threads, thread_name_prefix="request")
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        # What is loaded stays: the garbage collector need not walk through all of torch for every
+        # few thousand requests.
+        gc.collect()
+        gc.freeze()
+
     def run(self) -> None:
         app = self.wsgi
         self.application: WSGIApplication = app
         self.max_body: int = app.config["MAX_CONTENT_LENGTH"]
         self._quick: Callable[[WSGIEnvironment], bool] = app.extensions.get("quick", _never)
-        # What is loaded stays: the garbage collector need not walk through all of torch for every
-        # few thousand requests.
-        gc.collect()
-        gc.freeze()
         try:
             self.loop.run_until_complete(self._serve())
         finally:
@@ -106,11 +109,13 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     async def _stop(self, servers: list[asyncio.Server]) -> None:
         """Take no more connections, answer what is under way, then close the rest."""
+        self.stopping = True
+        await asyncio.sleep(_TICK)  # who has connected already is still let in
         for server in servers:
             server.close()
-        self.stopping = True
-        began = time.monotonic()
-        while self.connections and time.monotonic() - began < self.cfg.graceful_timeout:
+        await asyncio.sleep(_TICK / 10)  # until all that were let in are among the connections
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while self.connections and time.monotonic() < end:
             self.notify()
             self.waiting_room.look_at_the_clock()
             for connection in list(self.connections):

@@ -77,19 +77,20 @@ def test_it_has_golden_answers(bundle):
 
 
 @pytest.mark.parametrize(
-    ("name", "dataset", "texts", "accuracy"),
+    ("name", "dataset", "texts", "accuracy", "calibration_error"),
     [
-        pytest.param("reviews-en", "imdb", 25_000, 0.917, id="imdb"),
-        pytest.param("reviews-en", "sst2", 872, 0.86, id="sst2"),
-        pytest.param("reviews-en", "amazon", 1_500, 0.89, id="amazon"),
-        pytest.param("reviews-ko", "nsmc", 10_000, 0.879, id="nsmc"),
+        pytest.param("reviews-en", "imdb", 25_000, 0.924, 0.02, id="imdb"),
+        # 872 texts: the error of scores that are right would be near 2 % here too.
+        pytest.param("reviews-en", "sst2", 872, 0.87, 0.03, id="sst2"),
+        pytest.param("reviews-en", "amazon", 1_500, 0.895, 0.02, id="amazon"),
+        pytest.param("reviews-ko", "nsmc", 10_000, 0.884, 0.02, id="nsmc"),
     ],
 )
-def test_it_was_measured_good_enough(name, dataset, texts, accuracy):
+def test_it_was_measured_good_enough(name, dataset, texts, accuracy, calibration_error):
     figures = load_bundle(MODELS / f"{name}.pt").metadata.figures[dataset]
     assert figures["texts"] >= texts
     assert figures["accuracy"] >= accuracy
-    assert figures["calibration_error"] <= 0.02
+    assert figures["calibration_error"] <= calibration_error
     confusion = np.array(figures["confusion"])
     assert confusion.sum() == figures["texts"]
     assert confusion.trace() / confusion.sum() == pytest.approx(figures["accuracy"], abs=1e-5)
@@ -139,8 +140,8 @@ def test_the_service_is_undecided_about_what_has_no_tone(client, text):
 
 # What each bundle still fails at; what is not listed is held to the limit of its capability.
 KNOWN_FAILURES = {
-    "reviews-en": {"negation", "typos", "contractions"},
-    "reviews-ko": {"negated negatives (이중 부정)", "irony (반어)", "typos"},
+    "reviews-en": {"contractions"},
+    "reviews-ko": {"irony (반어)", "typos"},
 }
 
 
