@@ -123,9 +123,9 @@ class ReadAfter(io.BytesIO):
         super().__init__(content)
         self._happen = happen
 
-    def readinto(self, buffer):
+    def read(self, size=-1):
         self._happen()
-        return super().readinto(buffer)
+        return super().read(size)
 
 
 @pytest.mark.parametrize(
