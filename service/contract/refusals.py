@@ -16,13 +16,16 @@ from service.errors import (
 
 BAD_REQUEST = Refusal(400, "bad-request", "The request is not what HTTP allows.")
 NOT_ALLOWED = Refusal(405, "method-not-allowed", "The path does not take this method.")
+TOO_SLOW = Refusal(408, "request-timeout", "The request did not come to its end in time.")
+HEADERS = Refusal(431, "headers-too-large", "The request's headers are too large.")
 INTERNAL = Refusal(500, "internal", "The service failed; its log says why.")
 
-# What Flask itself refuses, and a failure: not among the subclasses of `RequestError`.
-REFUSALS = (BAD_REQUEST, NOT_ALLOWED, INTERNAL)
+# What Flask and `service.connection` refuse, and a failure: not among the subclasses of
+# `RequestError`.
+REFUSALS = (BAD_REQUEST, NOT_ALLOWED, TOO_SLOW, HEADERS, INTERNAL)
 
 # Of every operation; of every one that not everybody may ask (service/access.py).
-EVERYWHERE = (INTERNAL,)
+EVERYWHERE = (TOO_SLOW, HEADERS, INTERNAL)
 CLOSED = (UnauthorizedError, RateLimitedError)
 
 # Of every one that reads a body, that reads JSON alone, and that asks a network.
