@@ -23,6 +23,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import httptools
 import msgspec
 
+from service import problems
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -418,15 +420,7 @@ def _no_write(_: bytes) -> object:
 
 def problem(status: HTTPStatus, code: str, detail: str) -> bytes:
     """An answer that the application had no part in, in the shape that all errors have."""
-    body = msgspec.json.encode(
-        {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "code": code,
-            "detail": detail,
-        }
-    )
+    body = msgspec.json.encode(problems.problem(status.value, code, detail))
     again = "Retry-After: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: {_date()}\r\n{again}"

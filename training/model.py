@@ -154,43 +154,26 @@ class Reader(nn.Module):
         """
         if self.pooling == "last":
             return torch.cat([_at(states, lengths - 1) for states in ways], dim=1)
-        if ways[0].size(1) == 1 and int(lengths[0]) == ways[0].size(0):
-            no_row = torch.empty(0, dtype=torch.int64)
-            return self._largest_and_means(ways, lengths, no_row.to(lengths.device))
-        steps = torch.arange(ways[0].size(0), device=lengths.device).unsqueeze(1)  # (T, 1)
-        padding = steps >= lengths.unsqueeze(0)  # (T, N)
-        if not torch.is_grad_enabled():
-            rows = padding.view(-1).nonzero().squeeze(1)  # (T, N) -> (P,)
-            return self._largest_and_means(ways, lengths, rows)
-        largest: list[Tensor] = []
-        means: list[Tensor] = []
-        for states in ways:
-            if self.pooling != "mean":
-                largest.append(states.masked_fill(padding.unsqueeze(2), float("-inf")).amax(0))
-            if self.pooling != "max":
-                total = states.masked_fill(padding.unsqueeze(2), 0.0).sum(0)
-                means.append(total / lengths.unsqueeze(1))  # (N, H)
-        return torch.cat(largest + means, dim=1)
-
-    def _largest_and_means(self, ways: list[Tensor], lengths: Tensor, rows: Tensor) -> Tensor:
-        """The same where no gradient is wanted: only what is padding is written over, in place.
-
-        Args:
-            rows: (P,) int64, where in (T*N, H) the padding is.
-        """
+        rows = self._padding(ways[0].size(0), lengths)
         largest: list[Tensor] = []
         means: list[Tensor] = []
         for states in ways:
             flat = states.reshape(-1, states.size(2))  # (T, N, H) -> (T*N, H); a copy if expanded
             if self.pooling != "max":
-                if rows.size(0) > 0:
-                    flat.index_fill_(0, rows, 0.0)
+                flat = _filled(flat, rows, 0.0)
                 means.append(flat.view(states.size()).sum(0) / lengths.unsqueeze(1))  # (N, H)
             if self.pooling != "mean":
-                if rows.size(0) > 0:
-                    flat.index_fill_(0, rows, float("-inf"))
+                flat = _filled(flat, rows, float("-inf"))
                 largest.append(flat.view(states.size()).amax(0))  # (N, H)
         return torch.cat(largest + means, dim=1)
+
+    def _padding(self, steps: int, lengths: Tensor) -> Tensor:
+        """Where the padding is among the rows of (T*N, H): (P,) int64."""
+        if lengths.size(0) == 1 and int(lengths[0]) == steps:  # one text has none
+            return torch.empty(0, dtype=torch.int64, device=lengths.device)
+        step = torch.arange(steps, device=lengths.device).unsqueeze(1)  # (T, 1)
+        padding = step >= lengths.unsqueeze(0)  # (T, N)
+        return padding.view(-1).nonzero().squeeze(1)  # -> (T*N,) -> (P,)
 
     def _initialise(self) -> None:
         """Orthogonal recurrent weights (Saxe et al. 2013), and gates that begin by remembering
@@ -274,6 +257,15 @@ def _reorder(states: Tensor, order: Tensor) -> Tensor:
     texts = torch.arange(order.size(1), device=order.device)  # (N,)
     rows = states.reshape(-1, states.size(2))  # (T, N, X) -> (T*N, X)
     return nn.functional.embedding(order * order.size(1) + texts, rows)
+
+
+def _filled(flat: Tensor, rows: Tensor, value: float) -> Tensor:
+    """(T*N, H) with `value` in these rows: in place where no gradient is wanted."""
+    if rows.size(0) == 0:
+        return flat
+    if torch.is_grad_enabled():
+        return flat.index_fill(0, rows, value)
+    return flat.index_fill_(0, rows, value)
 
 
 def _at(states: Tensor, step: Tensor) -> Tensor:
