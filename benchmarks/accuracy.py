@@ -31,6 +31,7 @@ import torch
 from benchmarks.baselines import BASELINES, Baseline, Degrees, Learner, Material
 from benchmarks.left_out import LeftOut
 from benchmarks.machine import described
+from benchmarks.options import at_least
 from benchmarks.report import Row, plot, table, write_json
 from service.archive import find_bundles
 from service.bundle import Bundle, BundleError, load_bundle
@@ -327,20 +328,13 @@ def _parser() -> argparse.ArgumentParser:
         help=f"measure these alone, of {', '.join((BUNDLES, *BASELINES))}",
     )  # fmt: skip
     parser.add_argument(
-        "--texts", type=_count, metavar="N",
+        "--texts", type=at_least(1), metavar="N",
         help="read only so many of each test part, for a quick look",
     )  # fmt: skip
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")
     parser.add_argument("--cache", type=Path, default=RUNS / "peers", help="what peers have learnt")
     parser.add_argument("--output", type=Path, help="where table and plot go, whatever is asked")
     return parser
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 if __name__ == "__main__":

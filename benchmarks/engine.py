@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from benchmarks.left_out import LeftOut
 from benchmarks.machine import described
 from benchmarks.onnx_runtime import onnx_engine
+from benchmarks.options import at_least
 from service.archive import find_bundles
 from service.batcher import Batcher
 from service.bundle import Bundle, BundleError, load_bundle, write_atomically
@@ -312,18 +313,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")
-    parser.add_argument("--rounds", type=_rounds, default=20, help="at least 2")
+    parser.add_argument("--rounds", type=at_least(2), default=20, help="at least 2")
     parser.add_argument(
         "--output", type=Path, default=Path("benchmarks/results/engine.json"), help="as JSON"
     )
     return parser
-
-
-def _rounds(text: str) -> int:
-    number = int(text)
-    if number < 2:
-        raise ValueError(text)
-    return number
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.machine import described
+from benchmarks.options import at_least
 from benchmarks.serving import cost, load, soak
 from benchmarks.serving.measure import Found, Plan, measured
 from benchmarks.serving.reading import BUNDLE
@@ -198,11 +199,13 @@ def _parser() -> argparse.ArgumentParser:
         "--servers", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}"
     )
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="NAME", help=", ".join(CASES))
-    parser.add_argument("--connections", nargs="+", type=_count, metavar="N", help="1 8 32 128")
+    parser.add_argument(
+        "--connections", nargs="+", type=at_least(1), metavar="N", help="1 8 32 128"
+    )
     parser.add_argument(
         "--seconds", type=_seconds, help=f"of a load, rounded up to whole ones; {SECONDS:.0f}"
     )
-    parser.add_argument("--rounds", type=_count, help=f"{ROUNDS}")
+    parser.add_argument("--rounds", type=at_least(1), help=f"{ROUNDS}")
     parser.add_argument(
         "--quick", action="store_true", help="a first look: no sweep, fewer and shorter loads"
     )
@@ -218,13 +221,6 @@ def _parser() -> argparse.ArgumentParser:
         help="ours alone at full load of mixed lengths; fails if memory grows or a request fails",
     )  # fmt: skip
     return parser
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 def _seconds(text: str) -> float:
