@@ -9,20 +9,22 @@ import re
 import tomllib
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from flask import Response
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service import __version__
+from service import __version__, connection
 from service.app import create_app
 from service.batcher import Batcher
 from service.contract import reader
 from service.contract.description import JSON, Answer, Refusal
 from service.contract.document import all_errors, openapi
 from service.contract.operations import OPERATIONS
-from service.contract.refusals import REFUSALS
+from service.contract.refusals import CONNECTION, REFUSALS
 from service.errors import DeadlineError, OverloadedError, RequestError
 from service.registry import Registry
 from service.routes import contract
@@ -125,7 +127,7 @@ def assert_conforms(document, operation, response):
         assert errors_of(document, content["schema"], value) == []
     else:
         assert body == ""
-    for name in described["headers"]:
+    for name in described.get("headers", ()):
         if document["components"]["headers"][name].get("required"):
             assert name in response.headers
 
@@ -465,6 +467,25 @@ def test_a_refusal_of_the_protocols_is_as_the_document_says(client, document, pa
     assert response.status_code == status
     found = document["components"]["responses"][f"PlainError{status}"]
     assert_conforms(document, {"responses": {str(status): found}}, response)
+
+
+@pytest.mark.parametrize("refusal", CONNECTION, ids=lambda refusal: refusal.code)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("post", "/predict"),
+        ("post", "/v1/models/{name}:predict"),
+        ("post", "/v2/models/{name}/infer"),
+    ],
+)
+def test_what_a_connection_refuses_is_as_the_document_says_on_every_path(
+    document, method, path, refusal
+):
+    sent = connection.problem(HTTPStatus(refusal.status), refusal.code, "It is refused.")
+    head, _, body = sent.partition(b"\r\n\r\n")
+    (media_type,) = re.findall(rb"Content-Type: (\S+)", head)
+    response = Response(body, refusal.status, content_type=media_type.decode())
+    assert_conforms(document, shown(document, method, path), response)
 
 
 # --- Keys and limits --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import msgspec
 from service import __version__
 from service.access import is_open
 from service.contract.description import JSON, Body, Example, Operation, Refusal
-from service.contract.refusals import CLOSED, EVERYWHERE, REFUSALS
+from service.contract.refusals import CLOSED, CONNECTION, EVERYWHERE, REFUSALS
 from service.errors import InvalidFieldError, RequestError
 from service.problems import Problem, problem
 from service.routes.protocols import PlainError
@@ -28,8 +28,9 @@ Bodies are JSON in UTF-8: at most MAX_BODY_BYTES bytes, MAX_TEXTS texts of MAX_C
 Every error is a problem document (RFC 9457): `code` is for programs, `detail` for people. Below
 `/v1` and `/v2` it is `{"error": "…"}`, as those protocols have it. An unknown path is a 404
 (`not-found`); a method that a path does not take is a 405 (`method-not-allowed`) whose `Allow`
-names those it takes. GET implies HEAD, and every path takes OPTIONS. Only what is no HTTP at all is
-refused in the server's own words.
+names those it takes. GET implies HEAD, and every path takes OPTIONS. What is refused before a path
+is known, because it is no HTTP, too slow to come or too large in its headers, is a problem document
+everywhere, and has no `X-Request-Id`.
 
 Where the service has API keys, every path asks for one, in either of two headers, but for those
 that say otherwise; where it has none, a key that is sent is not looked at. Where it has a
@@ -215,7 +216,7 @@ def _paths(operations: Iterable[Operation], schemas: Schemas, settings: Settings
 
 
 def _operation(operation: Operation, schemas: Schemas, settings: Settings) -> dict[str, Any]:
-    name = _ERRORS[operation.error_type]
+    errors = sorted(_refused(operation), key=lambda error: error[1])
     shown: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [operation.tag],
@@ -224,7 +225,7 @@ def _operation(operation: Operation, schemas: Schemas, settings: Settings) -> di
         "responses": {
             "200": _answer(operation, schemas),
             **({"304": _not_modified()} if operation.answer.cached else {}),
-            **{str(s): _ref("responses", f"{name}{s}") for s in sorted(_statuses(operation))},
+            **{str(s): _ref("responses", f"{_ERRORS[type_]}{s}") for type_, s in errors},
         },
         "security": _security(operation, settings),
     }
@@ -247,10 +248,15 @@ def _security(operation: Operation, settings: Settings) -> list[Schema]:
     return keys if settings.api_keys or settings.api_keys_file else [{}, *keys]
 
 
-def _statuses(operation: Operation) -> set[int]:
+def _refused(operation: Operation) -> set[tuple[Any, int]]:
+    """The types and statuses of its errors."""
     access = () if _is_open(operation) else CLOSED
     errors = map(Refusal.of, (*operation.errors, *access, *EVERYWHERE))
-    return {_status(error, operation.error_type) for error in errors}
+    type_ = operation.error_type
+    return {
+        *((type_, _status(error, type_)) for error in errors),
+        *((Problem, error.status) for error in CONNECTION),
+    }
 
 
 def _status(error: Refusal, error_type: Any) -> int:
@@ -342,7 +348,7 @@ def _not_modified() -> dict[str, Any]:
 
 def _errors(operations: Iterable[Operation]) -> dict[str, Any]:
     """A response per type and status that there is."""
-    used = {(op.error_type, status) for op in operations for status in _statuses(op)}
+    used = {error for operation in operations for error in _refused(operation)}
     unknown = {(op.error_type, status) for op in operations for status in (404, 405)}
     by_response: dict[tuple[Any, int], list[Refusal]] = {}
     for type_ in _ERRORS:
@@ -357,10 +363,11 @@ def _errors(operations: Iterable[Operation]) -> dict[str, Any]:
 
 def _error(type_: Any, status: int, errors: list[Refusal]) -> dict[str, Any]:
     show = _problem if type_ is Problem else _plain_error
-    return {
-        **show(status, errors),
-        "headers": _headers((*_ON_EVERY_ANSWER, *_ON_AN_ERROR.get(status, _COUNTED))),
-    }
+    shown = show(status, errors)
+    if status not in {error.status for error in CONNECTION}:
+        names = (*_ON_EVERY_ANSWER, *_ON_AN_ERROR.get(status, _COUNTED))
+        shown["headers"] = _headers(names)
+    return shown
 
 
 def _problem(status: int, errors: list[Refusal]) -> dict[str, Any]:

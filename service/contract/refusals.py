@@ -24,8 +24,10 @@ INTERNAL = Refusal(500, "internal", "The service failed; its log says why.")
 # `RequestError`.
 REFUSALS = (BAD_REQUEST, NOT_ALLOWED, TOO_SLOW, HEADERS, INTERNAL)
 
+# What a connection refuses before anybody knows what is asked: a problem document on every path.
+CONNECTION = (TOO_SLOW, HEADERS)
 # Of every operation; of every one that not everybody may ask (service/access.py).
-EVERYWHERE = (TOO_SLOW, HEADERS, INTERNAL)
+EVERYWHERE = (INTERNAL,)
 CLOSED = (UnauthorizedError, RateLimitedError)
 
 # Of every one that reads a body, that reads JSON alone, and that asks a network.
