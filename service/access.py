@@ -55,7 +55,6 @@ def register(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=n, x_proto=n, x_host=n
         )
-    app.after_request(forbid_sniffing)
     # In this order: a browser asks whether it may ask without a key, and only who has one counts.
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)
@@ -63,12 +62,6 @@ def register(app: Flask, settings: Settings) -> None:
         require_keys(app, Keys(settings.api_keys, settings.api_keys_file))
     if settings.rate_limit:
         limit_rates(app, settings)
-
-
-def forbid_sniffing(response: Response) -> Response:
-    """No browser shall take an answer, which may quote what was sent, for a page."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def require_keys(app: Flask, keys: Keys) -> None:

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from flask import Flask
 
 from service import access, problems, telemetry
+from service.application import Application
 from service.batcher import Batcher
 from service.folder import File, load_folder, load_what_is_good
 from service.metrics import Metrics
@@ -51,7 +51,7 @@ def create_app(
     takes_a_place: bool = False,
     metrics: Metrics | None = None,
     spans: Spans | None = None,
-) -> Flask:
+) -> Application:
     """The WSGI application, with bundles loaded and warm.
 
     Args:
@@ -79,6 +79,8 @@ def create_app(
             batch_tokens=settings.batch_tokens,
             queue_texts=settings.queue_texts,
             queue_requests=settings.queue_requests,
+            on_loop=settings.network_threads == 1
+            and all(bundle.device.type == "cpu" for bundle in registry),
             warm_up=list(registry),
             metrics=metrics,
         )
@@ -95,7 +97,7 @@ def create_app(
         swapper.start()
     predictor = Predictor(registry, batcher, deadline_seconds=settings.deadline_seconds)
 
-    app = Flask("manytone", static_folder=None)
+    app = Application("manytone", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # Set by gunicorn.conf.py to a function that tells whether the worker is stopping.
     app.extensions["draining"] = lambda: False

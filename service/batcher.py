@@ -1,8 +1,10 @@
 """Many requests, one forward pass.
 
 A forward pass over 32 texts takes a few times as long as one over a single text, so requests that
-wait at the same time are read together. One thread runs the network: PyTorch's own threads are
-used best by one caller, and TorchScript is warmed up on the thread that serves.
+wait at the same time are read together. One thread runs the network, since PyTorch's own threads
+are used best by one caller. Where there is but one core for it, small requests do without that
+thread: the event loop that has them reads them itself, all that have come by then in one pass, and
+no request is handed from thread to thread (docs/decisions/0015-worker.md).
 
 - It never waits for company: an idle network starts at once, and requests gather while it runs.
 - It counts texts and tokens, not requests.
@@ -20,10 +22,12 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from service import waiting
 from service.bundle import Bundle
 from service.errors import DeadlineError, OverloadedError
 from service.metrics import Metrics
@@ -35,6 +39,12 @@ Probabilities = npt.NDArray[np.float32]  # (N, K)
 
 # A forward pass may be padded to this many times its real tokens; beyond, two passes cost less.
 _MOST_PADDING = 1.25
+
+# What is read on the loop's thread, in tokens: a request, and a round of them, at most. While it is
+# read nothing else of the loop goes on; a thousand tokens take some 10 ms, and a larger batch gains
+# nothing.
+_SMALL_TOKENS = 256
+_ROUND_TOKENS = 1_024
 
 # A piece of a reading is padded to this many tokens at most: what the network makes of them stays
 # in the processor's cache, and those who wait for the piece to end do not wait long.
@@ -52,6 +62,7 @@ class _Job:
         self.future: Future[Probabilities] = Future()
         self.answers = np.empty((len(sequences), len(bundle.metadata.labels)), dtype=np.float32)
         self.missing = len(sequences)
+        self.tokens = sum(map(len, sequences))
         # From the longest to the shortest, so that what a round takes of one job is of like length.
         self.waiting = sorted(range(len(sequences)), key=lambda n: len(sequences[n]))
 
@@ -73,6 +84,9 @@ class Batcher:
     """Runs the network for all requests of a worker.
 
     Args:
+        on_loop: whether small requests of an event loop (service/worker.py) are read on its own
+            thread, without a hand-over from one to the other: right where the network has no more
+            than the one core that the loop is on.
         batch_texts: texts of a forward pass, at most.
         batch_tokens: tokens of a forward pass, padding included, at most; one text that is longer
             is read alone.
@@ -90,6 +104,7 @@ class Batcher:
         batch_tokens: int = 16_384,
         queue_texts: int = 8_192,
         queue_requests: int = 124,
+        on_loop: bool = False,
         warm_up: Sequence[Bundle] = (),
         metrics: Metrics | None = None,
     ) -> None:
@@ -100,6 +115,9 @@ class Batcher:
         self._metrics = metrics
         self._jobs: deque[_Job] = deque()
         self._readings: deque[_Reading] = deque()
+        self._on_loop = on_loop
+        self._small: deque[_Job] = deque()  # these two belong to the loop's thread
+        self._small_texts = 0
         self._waiting_texts = 0
         self._unanswered = 0  # requests
         self._changed = threading.Condition()
@@ -145,6 +163,10 @@ class Batcher:
         if not sequences:
             job.future.set_result(job.answers)
             return job.future
+        room = waiting.room() if self._on_loop else None
+        if room is not None and job.tokens <= _SMALL_TOKENS:
+            self._submit_small(job, room)
+            return job.future
         with self._changed:
             if not self.alive:
                 raise OverloadedError("The service is stopping.")
@@ -159,6 +181,53 @@ class Batcher:
             job.future.add_done_callback(self._answered)
             self._changed.notify()
         return job.future
+
+    def _submit_small(self, job: _Job, room: waiting.WaitingRoom) -> None:
+        """Queue a few texts for the thread of the loop, which this is."""
+        if not self.alive:
+            raise OverloadedError("The service is stopping.")
+        if self._small and self._small_texts + len(job.sequences) > self._queue_texts:
+            raise OverloadedError("More requests are waiting than can be answered in time.")
+        if not self._small:
+            room.soon(partial(self._read_small, room))
+        self._small.append(job)
+        self._small_texts += len(job.sequences)
+        job.trace.waits()
+
+    def _read_small(self, room: waiting.WaitingRoom) -> None:
+        """A round of small requests, on the loop's thread; then the loop looks at its connections
+        before the next one."""
+        try:
+            self._tell_waiting()
+            taken = self._take_small()
+            self._read_round([(job, place) for job in taken for place in job.waiting])
+        finally:
+            if self._small:
+                room.soon(partial(self._read_small, room))
+            else:
+                self._tell_waiting()
+
+    def _take_small(self) -> list[_Job]:
+        """The small requests of the next round, all for one bundle."""
+        now = time.monotonic()
+        taken: list[_Job] = []
+        left: deque[_Job] = deque()
+        texts = tokens = 0
+        for job in self._small:
+            texts, tokens = texts + len(job.sequences), tokens + job.tokens
+            if job.deadline <= now:
+                _fail(job, DeadlineError("The answer was not ready in time; the queue is long."))
+            elif not taken or (
+                job.bundle is taken[0].bundle
+                and texts <= self._batch_texts
+                and tokens <= _ROUND_TOKENS
+            ):
+                taken.append(job)
+            else:
+                left.append(job)
+        self._small = left
+        self._small_texts = sum(len(job.sequences) for job in left)
+        return taken
 
     def submit_reading(
         self, bundle: Bundle, ids: list[int], deadline: float
@@ -208,10 +277,7 @@ class Batcher:
                 self._tell_waiting()
                 taken = self._take()
                 reading = self._readings.popleft() if self._readings else None
-            lengths = [len(job.sequences[place]) for job, place in taken]
-            for places in of_like_length(lengths, self._batch_texts, self._batch_tokens):
-                batch = [taken[place] for place in places]
-                self._tell_read(batch, _read(batch))
+            self._read_round(taken)
             if reading is not None:
                 self._read_on(reading)
 
@@ -242,9 +308,15 @@ class Batcher:
             self._jobs.rotate(-1)
         return taken
 
+    def _read_round(self, taken: list[tuple[_Job, int]]) -> None:
+        lengths = [len(job.sequences[place]) for job, place in taken]
+        for places in of_like_length(lengths, self._batch_texts, self._batch_tokens):
+            batch = [taken[place] for place in places]
+            self._tell_read(batch, _read(batch))
+
     def _tell_waiting(self) -> None:
         if self._metrics is not None:
-            self._metrics.waiting(self._waiting_texts)
+            self._metrics.waiting(self._waiting_texts + self._small_texts)
 
     def _tell_read(self, batch: list[tuple[_Job, int]], seconds: float | None) -> None:
         if self._metrics is not None and seconds is not None:

@@ -30,6 +30,9 @@ _LOGGED_PATH = 200  # characters
 
 _UNMATCHED = "unmatched"
 
+# No browser shall take an answer, which may quote what was sent, for a page.
+_NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
+
 
 class Observer:
     """WSGI middleware: the application, observed.
@@ -105,7 +108,7 @@ def _request_id(given: str | None) -> str:
 
 
 def _headers(trace: Trace) -> list[tuple[str, str]]:
-    found = [("X-Request-Id", trace.request_id)]
+    found = [("X-Request-Id", trace.request_id), _NO_SNIFFING]
     if trace.tokenize_began is not None:
         found.append(
             (

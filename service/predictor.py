@@ -115,6 +115,8 @@ class Predictor:
             OverloadedError: too much waits already.
             DeadlineError: the answer was not ready in time.
         """
+        if len(texts) == 1:
+            return [self.predict_one(texts[0], model)]
         trace, began = current(), time.monotonic()
         deadline = began + self._deadline_seconds
         registry = self._registry.now  # one for all texts: bundles may be swapped meanwhile
@@ -131,6 +133,24 @@ class Predictor:
         ]
         trace.predictions += predictions
         return predictions
+
+    def predict_one(self, text: str, model: str | Bundle | None = None) -> Prediction:
+        """What `predict` says of one text: most requests have no more."""
+        trace, began = current(), time.monotonic()
+        deadline = began + self._deadline_seconds
+        registry = self._registry.now
+        chosen = registry.get(model) if isinstance(model, str) else model
+        bundle = chosen or registry.for_text(text)
+        encoding = bundle.encode(text)
+        trace.tokenized(began)
+        if encoding.known > 0:
+            future = self._batcher.submit(bundle, [encoding.ids], deadline)
+            (row,) = _result(future, deadline).tolist()
+            prediction = _prediction(bundle, encoding, row)
+        else:
+            prediction = _no_evidence(bundle, encoding)
+        trace.predictions.append(prediction)
+        return prediction
 
     def explain(self, text: str, model: str | None = None) -> Explanation:
         """The network read as many-to-many.

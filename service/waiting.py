@@ -46,6 +46,12 @@ def result(future: Future[T], deadline: float) -> T:
     return future.result(timeout=max(0.0, deadline - time.monotonic()))
 
 
+def room() -> WaitingRoom | None:
+    """That of the request which asks, or None on a thread of its own."""
+    task = getcurrent()
+    return task.waiting_room if isinstance(task, _Task) else None
+
+
 class WaitingRoom:
     """The requests of one event loop that wait, each for a future.
 
@@ -73,6 +79,10 @@ class WaitingRoom:
         self._waiting[wait] = None
         future.add_done_callback(lambda _: self._came(wait))
         task.parent.switch()
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call it as soon as the loop has begun with all requests that have come by now."""
+        self._loop.call_soon(callback)
 
     def look_at_the_clock(self) -> None:
         """Wake who has waited long enough; to be called several times a second."""

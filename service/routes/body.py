@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import msgspec
 from flask import Response, request
@@ -12,6 +12,9 @@ from msgspec import Meta
 
 from service.errors import BodyTooLargeError, InvalidFieldError, MediaTypeError, NotJSONError
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 T = TypeVar("T")
 
@@ -173,5 +176,15 @@ _PLAIN_TYPES = {
 }
 
 
+class _Whole(Response):
+    """An answer whose headers say all: werkzeug need not look them through once more."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return super().__call__(environ, start_response)
+        start_response(self.status, self.headers.to_wsgi_list())
+        return cast("list[bytes]", self.response)
+
+
 def json_response(answer: Any) -> Response:
-    return Response(_encode(answer), content_type="application/json")
+    return _Whole(_encode(answer), content_type="application/json")

@@ -36,7 +36,6 @@ def blueprint(registry: Registry, settings: Settings) -> Blueprint:
         page = reader.page(document(), request.host_url.rstrip("/"))
         response = Response(page, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = reader.CONTENT_SECURITY_POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 

@@ -44,7 +44,6 @@ _HEADERS = {
     "Cache-Control": "no-cache",  # to be asked for again: the ETag then spares its transfer
     "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 
 

@@ -58,7 +58,7 @@ def answer(asked: PredictRequest, predictor: Predictor, settings: Settings) -> A
     """
     if isinstance(asked.text, str):
         check_text(asked.text, "/text", settings)
-        return predictor.predict([asked.text], asked.model)[0]
+        return predictor.predict_one(asked.text, asked.model)
     if isinstance(asked.texts, list):
         check_texts(asked.texts, settings)
         return PredictResponse(predictor.predict(asked.texts, asked.model))

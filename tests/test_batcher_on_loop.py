@@ -1,0 +1,191 @@
+"""Small requests of an event loop, which the batcher reads on the loop's own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+from test_batcher import POISON, FakeBundle, busy, later, one_token, read, start
+
+from service import waiting
+from service.errors import DeadlineError, OverloadedError
+from service.waiting import WaitingRoom
+
+__all__ = ["start"]  # the fixture
+
+
+class Bundle(FakeBundle):
+    """Notes on which thread it was asked."""
+
+    def __init__(self, name="fake"):
+        super().__init__(name)
+        self.threads = []
+
+    def probabilities(self, sequences):
+        self.threads.append(threading.current_thread())
+        return super().probabilities(sequences)
+
+
+@pytest.fixture
+def bundle():
+    return Bundle()
+
+
+class Loop:
+    """An event loop of this thread, and requests that begin together on it."""
+
+    def __init__(self, batcher):
+        self.batcher = batcher
+        self.loop = asyncio.new_event_loop()
+        self.room = WaitingRoom(self.loop)
+        self.outcomes = {}  # of each request that has ended: the answers, or what was raised
+
+    def begin(self, bundle, *requests, deadline=None):
+        """A request for each of these: sequences of token ids."""
+        for sequences in requests:
+            self.room.run(lambda sequences=sequences: self._ask(bundle, sequences, deadline))
+
+    def _ask(self, bundle, sequences, deadline):
+        name = sequences[0][0]
+        deadline = deadline or later()
+        try:
+            future = self.batcher.submit(bundle, sequences, deadline)
+            waiting.result(future, deadline)
+            self.outcomes[name] = read(future)
+        except Exception as error:  # noqa: BLE001  # whatever it is, a test looks at it
+            self.outcomes[name] = error
+
+    def turn(self, outcomes):
+        """Until so many requests have ended."""
+
+        async def wait():
+            end = time.monotonic() + 10
+            while len(self.outcomes) < outcomes and time.monotonic() < end:
+                self.room.look_at_the_clock()
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(wait())
+        return self.outcomes
+
+
+@pytest.fixture
+def on_loop(start):
+    """A function that starts a batcher with these limits, and a loop for it."""
+    made = []
+
+    def make(**limits):
+        made.append(Loop(start(on_loop=True, **limits)))
+        return made[-1]
+
+    yield make
+    for loop in made:
+        loop.loop.close()
+
+
+def test_what_begins_together_is_read_together_on_the_loops_thread(on_loop, bundle):
+    loop = on_loop()
+    loop.begin(bundle, *([[number]] for number in range(1, 21)))
+    assert bundle.batches == []  # the loop may have more of them
+    assert loop.turn(20) == {number: [number] for number in range(1, 21)}
+    assert [len(batch) for batch in bundle.batches] == [20]
+    assert bundle.threads == [threading.current_thread()]
+
+
+def test_unasked_all_are_read_on_the_networks_thread(start, bundle):
+    loop = Loop(start())
+    loop.begin(bundle, [[1]])
+    assert loop.turn(1) == {1: [1]}
+    loop.loop.close()
+    assert [thread.name for thread in bundle.threads] == ["network"]
+
+
+def test_what_takes_long_is_read_on_the_networks_thread(on_loop, bundle):
+    loop = on_loop()
+    loop.begin(bundle, [[1] * 256], [[2] * 257], [[3] * 100] * 3)
+    assert loop.turn(3) == {1: [1], 2: [2], 3: [3, 3, 3]}
+    threads = {
+        batch[0][0]: thread.name
+        for batch, thread in zip(bundle.batches, bundle.threads, strict=True)
+    }
+    assert threads == {1: threading.current_thread().name, 2: "network", 3: "network"}
+
+
+def test_a_request_of_a_thread_is_read_on_the_networks_thread(on_loop, bundle):
+    assert read(on_loop().batcher.submit(bundle, [[1]], later())) == [1]
+    assert [thread.name for thread in bundle.threads] == ["network"]
+
+
+def test_a_long_text_holds_no_short_one_up(on_loop, bundle):
+    loop = on_loop()
+    quick = Bundle("quick")
+    with busy(loop.batcher, bundle):
+        loop.begin(quick, [[5]])
+        assert loop.turn(1) == {5: [5]}
+
+
+def test_a_round_has_an_end_and_others_come_between(on_loop, bundle):
+    loop = on_loop(batch_texts=64)
+    loop.begin(bundle, *([[number] * 200] for number in range(1, 11)))
+    loop.loop.call_soon(lambda: loop.begin(bundle, [[500]]))
+    assert set(loop.turn(11)) == {*range(1, 11), 500}
+    assert [len(batch) for batch in bundle.batches] == [5, 1, 5]  # 1,000 tokens; 500; the others
+    assert bundle.batches[1] == [[500]]
+
+
+def test_no_pass_has_more_texts_than_allowed(on_loop, bundle):
+    loop = on_loop(batch_texts=4)
+    loop.begin(bundle, *([[number]] for number in range(1, 11)))
+    loop.turn(10)
+    assert [len(batch) for batch in bundle.batches] == [4, 4, 2]
+
+
+def test_two_bundles_are_never_mixed(on_loop, bundle):
+    loop, other = on_loop(), Bundle("other")
+    for number in range(1, 5):
+        loop.begin((bundle, other)[number % 2], [[number]])
+    assert loop.turn(4) == {number: [number] for number in range(1, 5)}
+    assert (bundle.batches, other.batches) == ([[[2], [4]]], [[[1], [3]]])
+
+
+def test_who_is_late_is_dropped_unread(on_loop, bundle):
+    loop = on_loop()
+    loop.begin(bundle, [[1]], deadline=time.monotonic() - 1)
+    loop.begin(bundle, [[2]])
+    outcomes = loop.turn(2)
+    assert isinstance(outcomes[1], DeadlineError | TimeoutError)
+    assert outcomes[2] == [2]
+    assert bundle.batches == [[[2]]]
+
+
+def test_too_many_texts_are_refused_and_afterwards_there_is_room(on_loop, bundle):
+    loop = on_loop(queue_texts=3)
+    loop.begin(bundle, one_token(1, 2), [[3]], [[4]])
+    assert isinstance(loop.outcomes[4], OverloadedError)
+    assert loop.turn(3)[1] == [1, 2]
+    loop.begin(bundle, [[5]])
+    assert loop.turn(4)[5] == [5]
+
+
+def test_requests_are_not_counted_since_they_hold_no_thread(on_loop, bundle):
+    loop = on_loop(queue_requests=1)
+    loop.begin(bundle, *([[number]] for number in range(1, 11)))
+    assert loop.turn(10) == {number: [number] for number in range(1, 11)}
+
+
+def test_a_failure_reaches_who_asked_and_takes_nobody_with_it(on_loop, bundle, caplog):
+    loop = on_loop()
+    loop.begin(bundle, [[1]], [[POISON]], [[2]])
+    outcomes = loop.turn(3)
+    assert (outcomes[1], outcomes[2]) == ([1], [2])
+    assert str(outcomes[POISON]) == "the network failed"
+    assert "the network failed at a text of 1 tokens" in caplog.text
+
+
+def test_after_the_stop_nothing_is_taken(on_loop, bundle):
+    loop = on_loop()
+    loop.batcher.stop()
+    loop.begin(bundle, [[1]])
+    assert isinstance(loop.outcomes[1], OverloadedError)
+    assert bundle.batches == []
