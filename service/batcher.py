@@ -214,15 +214,15 @@ class Batcher:
         left: deque[_Job] = deque()
         texts = tokens = 0
         for job in self._small:
-            texts, tokens = texts + len(job.sequences), tokens + job.tokens
             if job.deadline <= now:
                 _fail(job, DeadlineError("The answer was not ready in time; the queue is long."))
             elif not taken or (
                 job.bundle is taken[0].bundle
-                and texts <= self._batch_texts
-                and tokens <= _ROUND_TOKENS
+                and texts + len(job.sequences) <= self._batch_texts
+                and tokens + job.tokens <= _ROUND_TOKENS
             ):
                 taken.append(job)
+                texts, tokens = texts + len(job.sequences), tokens + job.tokens
             else:
                 left.append(job)
         self._small = left

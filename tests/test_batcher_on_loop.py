@@ -141,8 +141,8 @@ def test_no_pass_has_more_texts_than_allowed(on_loop, bundle):
     assert [len(batch) for batch in bundle.batches] == [4, 4, 2]
 
 
-def test_two_bundles_are_never_mixed(on_loop, bundle):
-    loop, other = on_loop(), Bundle("other")
+def test_two_bundles_are_never_mixed_and_neither_takes_the_others_room(on_loop, bundle):
+    loop, other = on_loop(batch_texts=2), Bundle("other")
     for number in range(1, 5):
         loop.begin((bundle, other)[number % 2], [[number]])
     assert loop.turn(4) == {number: [number] for number in range(1, 5)}
