@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from benchmarks import accuracy, baselines, engine, scoring
+from benchmarks import accuracy, baselines, engine, request, scoring
 from benchmarks.baselines import BASELINES, Material, NbSvm, best, log_count_ratio
 from benchmarks.left_out import LeftOut
 from benchmarks.onnx_runtime import onnx_engine
@@ -523,3 +523,37 @@ def test_the_verdicts_on_scoring_can_fail(change, missed):
     }
     verdicts = scoring.verdicts({**found, **change})
     assert {name for name, holds in verdicts.items() if not holds} == missed
+
+
+# --- one request ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_a_moment(monkeypatch):
+    monkeypatch.setattr(request, "SECONDS", 0.01)
+    monkeypatch.setattr(request, "TEXTS", 2 * request.TOGETHER)
+
+
+@pytest.mark.usefixtures("in_a_moment")
+def test_a_requests_time_is_taken_apart(models_dir, tmp_path, capsys):
+    output = tmp_path / "results" / "request.json"
+    command = ["--models", str(models_dir), "--rounds", "2", "--output", str(output)]
+    assert request.main(command) == 0
+    found = {part["name"]: part["microseconds"] for part in json.loads(output.read_text())["parts"]}
+    assert len(found) == 4 + len(request.PASSES)
+    assert all(0 < low <= middle <= high for low, middle, high in found.values())
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in found)
+
+
+def test_without_the_bundle_one_line_says_so(tmp_path, capsys):
+    assert request.main(["--models", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_another_answer_than_a_prediction_is_not_timed(tiny_bundle):
+    transport = request._Nowhere()
+    transport.write(b"HTTP/1.1 200 OK\r\n\r\n{}")
+    assert transport.answers == 1
+    with pytest.raises(RuntimeError, match="503"):
+        transport.write(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
