@@ -66,15 +66,16 @@ class Found:
 
     Attributes:
         left_out: server -> why it was not measured, or not to the end.
-        chosen: server -> the best of its settings.
-        sweep: server -> what each setting came to: the geometric mean of requests a second.
+        chosen: server -> the best of its settings for each case.
+        sweep: server -> what each setting came to for each case: the geometric mean of requests a
+            second.
     """
 
     figures: list[Figure] = field(default_factory=list)
     health: list[Health] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
-    chosen: dict[str, Setting] = field(default_factory=dict)
-    sweep: dict[str, list[tuple[Setting, float]]] = field(default_factory=dict)
+    chosen: dict[str, dict[str, Setting]] = field(default_factory=dict)
+    sweep: dict[str, list[tuple[Setting, dict[str, float]]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,12 @@ def _texts(cases: Sequence[Case], count: Count) -> dict[str, list[list[str]]]:
 
 def _best(
     plan: Plan, server: Server, bodies: Mapping[str, list[list[str]]], found: Found
-) -> Setting:
+) -> dict[str, Setting]:
+    """For each case: what serves short texts best need not serve long ones."""
+    cases = [case.name for case in plan.cases_of(server)]
     if not plan.sweeps(server):
-        return server.settings[0]
-    tried: list[tuple[Setting, float]] = []
+        return dict.fromkeys(cases, server.settings[0])
+    tried: list[tuple[Setting, dict[str, float]]] = []
     reasons: list[str] = []
     for setting in server.settings:
         try:
@@ -172,51 +175,77 @@ def _best(
     found.sweep[server.name] = tried
     if not tried:
         raise NotMeasured(reasons[0])
-    return max(tried, key=lambda each: each[1])[0]
+    return best_for_each(tried)
+
+
+def best_for_each(tried: Sequence[tuple[Setting, Mapping[str, float]]]) -> dict[str, Setting]:
+    """Case -> the setting that was worth most for it, the first of equals."""
+    best: dict[str, Setting] = {}
+    for case in tried[0][1]:
+        worths = [worth[case] for _, worth in tried]
+        best[case] = tried[worths.index(max(worths))][0]
+    return best
 
 
 def _worth(
     plan: Plan, server: Server, setting: Setting, bodies: Mapping[str, list[list[str]]]
-) -> float:
-    """Geometric mean of requests a second; one with an error in it is worth nothing."""
-    rates = []
+) -> dict[str, float]:
+    """Case -> geometric mean of requests a second; one with an error in it is worth nothing."""
+    rates: dict[str, list[float]] = {}
     with started(server, setting, plan.place) as running:
         check(server, running.port, plan.bundle)
-        _warm_up(plan, server, running, bodies)
+        _warm_up(server, running, bodies, [case.name for case in plan.cases_of(server)])
         for cell in plan.sweep_cells(server):
             plan.advance(f"{server.name} {dict(setting)}")
             done = _load(server, running, cell, bodies, plan.sweep_seconds)
-            rates.append(0.0 if done.fault else done.per_second)
-    return math.prod(rates) ** (1 / len(rates))
+            rates.setdefault(cell.case, []).append(0.0 if done.fault else done.per_second)
+    return {case: math.prod(each) ** (1 / len(each)) for case, each in rates.items()}
 
 
 def _turn(
     plan: Plan, server: Server, number: int, bodies: Mapping[str, list[list[str]]], found: Found
 ) -> None:
-    with started(server, found.chosen[server.name], plan.place) as running:
-        check(server, running.port, plan.bundle)
-        _warm_up(plan, server, running, bodies)
-        for cell in plan.cells(server):
-            plan.advance(f"round {number + 1}: {server.name}, {cell.case}, {cell.connections}")
-            done = _load(server, running, cell, bodies, plan.seconds)
-            found.figures.append(
-                Figure(
-                    server.name, cell.case, cell.connections, number,
-                    round(done.per_second, 2), done.milliseconds, done.fault,
-                )
-            )  # fmt: skip
-        if server.name == OURS:
-            for case in plan.cases:
-                plan.advance(f"round {number + 1}: health checks, {case.name}")
-                cell = Cell(case.name, plan.connections[-1])
+    """One round of a server, started once for each setting that is the best for some case."""
+    chosen = found.chosen[server.name]
+    settings = [s for n, s in enumerate(chosen.values()) if s not in list(chosen.values())[:n]]
+    for setting in settings:
+        cases = [case for case, best in chosen.items() if best == setting]
+        with started(server, setting, plan.place) as running:
+            check(server, running.port, plan.bundle)
+            _warm_up(server, running, bodies, cases)
+            for cell in plan.cells(server):
+                if cell.case in cases:
+                    _measure(plan, server, running, cell, number, bodies, found)
+            for case in cases if server.name == OURS else []:
+                plan.advance(f"round {number + 1}: health checks, {case}")
+                cell = Cell(case, plan.connections[-1])
                 found.health += _probed(server, running, cell, bodies, plan.seconds, number)
 
 
-def _warm_up(
-    plan: Plan, server: Server, running: Running, bodies: Mapping[str, list[list[str]]]
+def _measure(
+    plan: Plan,
+    server: Server,
+    running: Running,
+    cell: Cell,
+    number: int,
+    bodies: Mapping[str, list[list[str]]],
+    found: Found,
 ) -> None:
-    for case in plan.cases_of(server):
-        cell = Cell(case.name, int(WARM_UP["connections"]))
+    plan.advance(f"round {number + 1}: {server.name}, {cell.case}, {cell.connections}")
+    done = _load(server, running, cell, bodies, plan.seconds)
+    found.figures.append(
+        Figure(
+            server.name, cell.case, cell.connections, number,
+            round(done.per_second, 2), done.milliseconds, done.fault,
+        )
+    )  # fmt: skip
+
+
+def _warm_up(
+    server: Server, running: Running, bodies: Mapping[str, list[list[str]]], cases: Sequence[str]
+) -> None:
+    for case in cases:
+        cell = Cell(case, int(WARM_UP["connections"]))
         _load(server, running, cell, bodies, WARM_UP["seconds"])
 
 

@@ -123,7 +123,13 @@ def tables(found: Found) -> str:
     parts = [table(case, connections, summary) for case, connections in loads]
     if found.health:
         parts.append(health_table(found.health))
-    if settings := [f"{name}: {dict(s)}" for name, s in found.chosen.items() if s]:
+    settings = [
+        f"{name}, {case}: {dict(setting)}"
+        for name, best in found.chosen.items()
+        for case, setting in best.items()
+        if setting
+    ]
+    if settings:
         parts.append("\n".join(["settings", *settings]))
     if found.left_out:
         parts.append("\n".join(f"left out: {n}: {why}" for n, why in found.left_out.items()))
@@ -190,9 +196,9 @@ def content(found: Found, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the file holds: how it came to be, the rows, and every figure of every round."""
     return {
         **facts,
-        "settings": {name: dict(setting) for name, setting in found.chosen.items()},
+        "settings": found.chosen,
         "sweep": {
-            name: [{"setting": dict(setting), "worth": round(worth, 2)} for setting, worth in tried]
+            name: [{"setting": setting, "worth": worth} for setting, worth in tried]
             for name, tried in found.sweep.items()
         },
         "left_out": found.left_out,
