@@ -528,3 +528,20 @@ def test_a_text_is_answered_as_it_is_read(tiny_bundle, format_version):
     alone = [bundle.probabilities([ids[:length]])[0] for length in range(3, len(ids) + 1)]
     assert running.dtype == np.float32
     np.testing.assert_allclose(running, alone, atol=1e-6)
+
+
+def test_few_shapes_are_kept_ready_unless_told_otherwise():
+    program = (
+        "import os, service.bundle; print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'], end='')"
+    )
+    for told, kept in (({}, "32"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7")):
+        unset = {k: v for k, v in os.environ.items() if k != "ONEDNN_PRIMITIVE_CACHE_CAPACITY"}
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=unset | told,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert done.stdout == kept
