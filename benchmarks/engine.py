@@ -12,8 +12,6 @@ float32, measured in the same rounds.
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +23,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.left_out import LeftOut
-from benchmarks.machine import described
 from benchmarks.onnx_runtime import onnx_engine
-from benchmarks.options import at_least
+from benchmarks.options import add_rounds_of_bundles
+from benchmarks.outcome import quartiles, write_result
 from service.archive import find_bundles
 from service.batcher import Batcher
-from service.bundle import Bundle, BundleError, load_bundle, write_atomically
+from service.bundle import Bundle, BundleError, load_bundle
 from training.config import NetworkConfig
 from training.model import SentimentNetwork
 
@@ -220,7 +218,7 @@ def explanation_cost(
         for _ in range(rounds)
     ]
     batcher.stop()
-    return _quartiles(ratios)
+    return quartiles(ratios)
 
 
 def _milliseconds(engine: Engine, ids: Tensor, lengths: Tensor, *, enough: float = 0.05) -> float:
@@ -240,12 +238,7 @@ def _milliseconds(engine: Engine, ids: Tensor, lengths: Tensor, *, enough: float
 
 def _timing(own: Sequence[float], transformer: Sequence[float]) -> Timing:
     ratios = [theirs / ours for ours, theirs in zip(own, transformer, strict=True)]
-    return Timing(_quartiles(own), _quartiles(ratios))
-
-
-def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return round(low, 4), round(median, 4), round(high, 4)
+    return Timing(quartiles(own), quartiles(ratios))
 
 
 def report(case: Case, timings: Mapping[str, Timing]) -> str:
@@ -300,9 +293,7 @@ def _compare(bundles: Sequence[Bundle], shape: EncoderShape, rounds: int, output
         name = bundle.metadata.name
         print(f"explaining 256 tokens, {name}: {median:.1f} ({low:.1f}-{high:.1f}) answers' time")
         found[f"explaining 256 tokens, {name}"] = {"times_an_answer": cost}
-    content = {"machine": described(), "transformer": asdict(shape), "rounds": rounds, **found}
-    write_atomically(output, (json.dumps(content, indent=1) + "\n").encode())
-    print(f"wrote {output}", flush=True)
+    write_result(output, {"transformer": asdict(shape), "rounds": rounds, **found})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -312,11 +303,7 @@ def _parser() -> argparse.ArgumentParser:
         "transformer encoder of DistilBERT's shape; and of an explanation against an answer.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")
-    parser.add_argument("--rounds", type=at_least(2), default=20, help="at least 2")
-    parser.add_argument(
-        "--output", type=Path, default=Path("benchmarks/results/engine.json"), help="as JSON"
-    )
+    add_rounds_of_bundles(parser, Path("benchmarks/results/engine.json"))
     return parser
 
 

@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import io
 import json
-import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,14 +26,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from benchmarks.machine import described
-from benchmarks.options import at_least
+from benchmarks.options import add_rounds_of_bundles
+from benchmarks.outcome import quartiles, write_result
 from benchmarks.serving.nothing import app as nothing
 from benchmarks.serving.reading import BUNDLE
 from benchmarks.serving.texts import CASES, requests
 from service.app import create_app
 from service.batcher import Batcher, Probabilities, warm
-from service.bundle import Bundle, BundleError, load_bundle, write_atomically
+from service.bundle import Bundle, BundleError, load_bundle
 from service.connection import Connection, Server, Tell, base_environ
 from service.registry import Registry
 from service.settings import Settings
@@ -106,7 +105,7 @@ def parts(bundle: Bundle, rounds: int) -> list[Part]:
                 found[name].append(1e6 * seconds())
     finally:
         batcher.stop()
-    return [Part(name, _quartiles(each)) for name, each in found.items()]
+    return [Part(name, quartiles(each)) for name, each in found.items()]
 
 
 # Each of these makes a function that returns the seconds which one request took on average.
@@ -253,11 +252,6 @@ async def _seconds_of(work: Callable[[], Awaitable[None]]) -> float:
     return (time.perf_counter() - began) / times
 
 
-def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return round(low, 1), round(middle, 1), round(high, 1)
-
-
 def report(found: Sequence[Part]) -> str:
     width = max(len(part.name) for part in found)
     lines = [f"{'microseconds a request':{width}}  median  (quartiles)"]
@@ -280,9 +274,7 @@ def main(arguments: Sequence[str]) -> int:
         print("\nstopped", file=sys.stderr)
         return 130
     print(report(found), flush=True)
-    content = {"machine": described(), "rounds": options.rounds, "parts": list(map(asdict, found))}
-    write_atomically(options.output, (json.dumps(content, indent=1) + "\n").encode())
-    print(f"wrote {options.output}", flush=True)
+    write_result(options.output, {"rounds": options.rounds, "parts": list(map(asdict, found))})
     return 0
 
 
@@ -293,11 +285,7 @@ def _parser() -> argparse.ArgumentParser:
         "the system's part: sockets and a client.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")
-    parser.add_argument("--rounds", type=at_least(2), default=20, help="at least 2")
-    parser.add_argument(
-        "--output", type=Path, default=Path("benchmarks/results/request.json"), help="as JSON"
-    )
+    add_rounds_of_bundles(parser, Path("benchmarks/results/request.json"))
     return parser
 
 

@@ -31,9 +31,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from benchmarks.machine import described
+from benchmarks.outcome import write_result
 from service.batcher import of_like_length
-from service.bundle import BundleError, write_atomically
+from service.bundle import BundleError
 from service.errors import CommandError
 from service.registry import Registry
 from service.scoring.chunks import CHUNK_ROWS
@@ -219,9 +219,7 @@ def main(arguments: Sequence[str]) -> int:
         print("\nstopped", file=sys.stderr)
         return 130
     print(report(found), flush=True)
-    content = {"machine": described(), "rows": options.rows, **found}
-    write_atomically(options.output, (json.dumps(content, indent=1) + "\n").encode())
-    print(f"wrote {options.output}", flush=True)
+    write_result(options.output, {"rows": options.rows, **found})
     return 0 if all(verdicts(found).values()) else 1
 
 

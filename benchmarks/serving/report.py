@@ -12,11 +12,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
+from benchmarks.outcome import Quartiles, quartiles
 from benchmarks.serving.measure import Figure, Found, Health
 from benchmarks.serving.servers import OURS
 from service.bundle import write_atomically
-
-Quartiles = tuple[float, float, float]  # lower quartile, median, upper quartile
 
 
 @dataclass(frozen=True)
@@ -67,14 +66,6 @@ def _row(own: Sequence[Figure], ours: Sequence[Figure]) -> Row:
         quartiles(ratios) if ratios else None,
         "",
     )
-
-
-def quartiles(values: Sequence[float]) -> Quartiles:
-    """Of one value that value, three times."""
-    if len(values) == 1:
-        return (round(values[0], 4),) * 3
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return round(low, 4), round(median, 4), round(high, 4)
 
 
 def table(case: str, connections: int, rows: Sequence[Row]) -> str:
