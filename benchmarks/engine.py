@@ -1,6 +1,7 @@
-"""`python -m benchmarks.engine`: the network of each bundle, as it is served, as it was trained
-(eager) and in ONNX Runtime, against a transformer encoder of DistilBERT's shape; what share of the
-core's peak it reaches; and an explanation against an answer. On one thread.
+"""`python -m benchmarks.engine`: the network of each bundle, as it is served, in float32 where that
+is another precision, as it was trained (eager) and in ONNX Runtime, against a transformer encoder
+of DistilBERT's shape; what share of the core's peak it reaches; and an explanation against an
+answer. On one thread.
 
 The networks alone, ids in and probabilities out: both sides would spend the same on a tokenizer.
 Everyone reads the same number of texts of the same length, so nobody pads. The transformer's
@@ -104,12 +105,22 @@ PEAK = "matrix product"
 _PEAK_SIZE = 1_024
 
 
-def engines(bundles: Sequence[Bundle], shape: EncoderShape) -> dict[str, Engine]:
-    """Everyone who takes part, by name. Who cannot is left out, and it is said why."""
+def engines(
+    bundles: Sequence[Bundle], shape: EncoderShape, exact: Sequence[Bundle] = ()
+) -> dict[str, Engine]:
+    """Everyone who takes part, by name. Who cannot is left out, and it is said why.
+
+    Args:
+        bundles: as they are served.
+        exact: the same ones in float32; those that are served in it as well are left out.
+    """
     found: dict[str, Engine] = {}
+    in_float32 = {bundle.metadata.name: bundle.module for bundle in exact}
     for bundle in bundles:
         name = bundle.metadata.name
         found[name] = bundle.module
+        if bundle.precision != "float32" and name in in_float32:
+            found[f"{name}, float32"] = in_float32[name]
         found[f"{name}, eager"] = eager(bundle)
         try:
             found[f"{name}, ONNX Runtime"] = onnx_engine(bundle)
@@ -181,7 +192,8 @@ def measure(
 
 
 def peak_share(bundle: Bundle, case: Case, timings: Mapping[str, Timing], peak: float) -> float:
-    """What share of the operations of the matrix product the network does in the same time.
+    """What share of the operations of the matrix product the network does in the same time. The
+    product is in float32: a network in bfloat16, of which a core does twice as many, may do more.
 
     Args:
         peak: milliseconds of that product.
@@ -264,8 +276,10 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        bundles = [load_bundle(path) for path in find_bundles(options.models)]
-        _compare(bundles, EncoderShape(), options.rounds, options.output)
+        paths = find_bundles(options.models)
+        bundles = [load_bundle(path, precision="auto") for path in paths]
+        exact = [load_bundle(path) for path in paths]
+        _compare(bundles, exact, EncoderShape(), options.rounds, options.output)
     except BundleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -275,8 +289,14 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _compare(bundles: Sequence[Bundle], shape: EncoderShape, rounds: int, output: Path) -> None:
-    readers = engines(bundles, shape)
+def _compare(
+    bundles: Sequence[Bundle],
+    exact: Sequence[Bundle],
+    shape: EncoderShape,
+    rounds: int,
+    output: Path,
+) -> None:
+    readers = engines(bundles, shape, exact)
     vocabulary = min([shape.vocabulary, *(len(bundle.tokenizer) for bundle in bundles)])
     found: dict[str, Any] = {}
     for case in CASES:
@@ -284,7 +304,8 @@ def _compare(bundles: Sequence[Bundle], shape: EncoderShape, rounds: int, output
         peak = timings.pop(PEAK).milliseconds[1]
         print(report(case, timings), flush=True)
         shares = {each.metadata.name: peak_share(each, case, timings, peak) for each in bundles}
-        print(*(f"  {name}: {share:.0%} of the peak" for name, share in shares.items()), sep="\n")
+        for name, share in shares.items():
+            print(f"  {name}: {share:.0%} of the peak in float32")
         found[case.name] = {name: asdict(timing) for name, timing in timings.items()}
         found[case.name]["share_of_peak"] = shares
     for bundle in bundles:
@@ -293,7 +314,9 @@ def _compare(bundles: Sequence[Bundle], shape: EncoderShape, rounds: int, output
         name = bundle.metadata.name
         print(f"explaining 256 tokens, {name}: {median:.1f} ({low:.1f}-{high:.1f}) answers' time")
         found[f"explaining 256 tokens, {name}"] = {"times_an_answer": cost}
-    write_result(output, {"transformer": asdict(shape), "rounds": rounds, **found})
+    precision = {bundle.metadata.name: bundle.precision for bundle in bundles}
+    head = {"transformer": asdict(shape), "rounds": rounds, "precision": precision}
+    write_result(output, {**head, **found})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -266,7 +266,9 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        found = parts(load_bundle(options.models / f"{BUNDLE}.pt"), options.rounds)
+        found = parts(
+            load_bundle(options.models / f"{BUNDLE}.pt", precision="auto"), options.rounds
+        )
     except BundleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -68,7 +68,7 @@ def create_app(
     files: list[File] = []
     if registry is None:
         load = load_what_is_good if takes_a_place else load_folder
-        files = load(settings.models_dir, settings.device)
+        files = load(settings.models_dir, settings.device, settings.precision)
         registry = Registry([file.bundle for file in files], settings.default_model)
     metrics, spans = metrics or Metrics(), spans or telemetry.spans(settings)
     metrics.serving(registry)
@@ -91,7 +91,12 @@ def create_app(
         metrics.serving(registry)
 
     swapper = Swapper(
-        registry, files, settings.models_dir, watch_seconds=settings.models_watch, on_outcome=tell
+        registry,
+        files,
+        settings.models_dir,
+        precision=settings.precision,
+        watch_seconds=settings.models_watch,
+        on_outcome=tell,
     )
     if files:
         swapper.start()

@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import math
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ from service.archive import (
     read_parts,
 )
 from service.errors import BundleError
+from service.layout import has_bfloat16, pack, to_bfloat16, unpacked
 from service.tokenizer import Tokenizer
 
 __all__ = [
@@ -56,12 +58,15 @@ __all__ = [
     "Encoding",
     "Golden",
     "Metadata",
+    "has_bfloat16",
     "load_bundle",
     "load_bytes",
     "save_bundle",
     "script",
     "write_atomically",
 ]
+
+log = logging.getLogger(__name__)
 
 # oneDNN keeps what it made ready for a shape of batch, by default for 1,024 shapes, and texts come
 # in any: 270 MB of a process after 2,400 passes of mixed lengths; 23 MB with these 32, in the same
@@ -74,6 +79,10 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
 GOLDEN_TOLERANCE = {"cpu": 1e-4, "cuda": 1e-3}
 # Just written, on the machine that gave the golden answers.
 WRITTEN_TOLERANCE = 1e-5
+# In bfloat16, which has three digits: how far an answer may be off, and how far it may move with
+# what else is in its batch.
+BFLOAT16_TOLERANCE = 0.02
+BATCH_TOLERANCE = 1e-5
 
 
 class Encoding(NamedTuple):
@@ -93,6 +102,7 @@ class Bundle:
     module: torch.jit.ScriptModule
     golden: tuple[Golden, ...] = ()
     device: torch.device = torch.device("cpu")
+    precision: str = "float32"  # or "bfloat16": of the recurrent layers' products
 
     def encode(self, text: str) -> Encoding:
         return self._encoding(text, self.tokenizer.encode(text))
@@ -180,7 +190,7 @@ def save_bundle(path: Path, bundle: Bundle) -> None:
         BundleError: what would be written does not load, or answers otherwise.
     """
     buffer = io.BytesIO()
-    with _unpacked(bundle.module):
+    with unpacked(bundle.module):
         # To a buffer, not to a path: torch writes the name of the file into the archive.
         torch.jit.save(
             bundle.module,
@@ -196,30 +206,40 @@ def save_bundle(path: Path, bundle: Bundle) -> None:
     write_atomically(path, data)
 
 
-def load_bundle(path: Path, device: torch.device | str = "cpu") -> Bundle:
+def load_bundle(
+    path: Path, device: torch.device | str = "cpu", precision: str = "float32"
+) -> Bundle:
     """Read a bundle and replay its golden answers.
+
+    Args:
+        precision: "float32", in which it was trained and measured, or "auto": its recurrent layers
+            multiply in bfloat16 where the processor does so itself, in half the time; answers are
+            then off in the third digit.
 
     Raises:
         BundleError: the file is missing, damaged, foreign, of an unknown format, or its answers
             are not those it had in training.
     """
-    return load_bytes(read_file(path), path, torch.device(device))
+    return load_bytes(read_file(path), path, torch.device(device), precision)
 
 
-def load_bytes(data: bytes, path: Path, device: torch.device) -> Bundle:
+def load_bytes(data: bytes, path: Path, device: torch.device, precision: str = "float32") -> Bundle:
     """`load_bundle` of a file that has been read already.
 
     Args:
         data: the whole file.
         path: where it came from, for the message.
+        precision: as in `load_bundle`.
 
     Raises:
         BundleError: as in `load_bundle`.
     """
-    return _load(data, path, device, GOLDEN_TOLERANCE[device.type])
+    return _load(data, path, device, GOLDEN_TOLERANCE[device.type], precision)
 
 
-def _load(data: bytes, path: Path, device: torch.device, tolerance: float) -> Bundle:
+def _load(
+    data: bytes, path: Path, device: torch.device, tolerance: float, precision: str = "float32"
+) -> Bundle:
     parts = read_parts(data, path)
     metadata = parts.metadata
     try:
@@ -238,48 +258,45 @@ def _load(data: bytes, path: Path, device: torch.device, tolerance: float) -> Bu
         # TF32 keeps 10 bits: answers would differ from the CPU's in the third digit.
         torch.backends.cudnn.allow_tf32 = False
     else:
-        _pack(module)
+        pack(module)
     bundle = Bundle(metadata, tokenizer, module, parts.golden, device)
     _replay(bundle, path, tolerance)
+    if precision == "auto" and device.type == "cpu" and has_bfloat16():
+        return _in_bfloat16(bundle)
     return bundle
 
 
-def _pack(module: torch.jit.ScriptModule) -> None:
-    """Lay out the weights of LSTM layers for this processor once, not at every forward pass
-    (docs/decisions/0014-forward-pass.md). Where torch has no oneDNN, or a bundle's layers know
-    nothing of it, they stay as they are: the answers are the same."""
-    if not torch.backends.mkldnn.is_available():
-        return
-    for layer in _packable(module):
-        if layer.forwards.original_name == "LSTM":
-            ways = [layer.forwards, layer.backwards] if layer.two_way else [layer.forwards]
-            layer.packed = [weight for way in ways for weight in _packed(way, layer.hidden_size)]
-
-
-@contextmanager
-def _unpacked(module: torch.jit.ScriptModule) -> Iterator[None]:
-    """A file holds no layout of one processor."""
-    layers = [(layer, layer.packed) for layer in _packable(module)]
-    for layer, _ in layers:
-        layer.packed = []
+def _in_bfloat16(bundle: Bundle) -> Bundle:
+    """The bundle with its recurrent layers in bfloat16, if an answer then stays near the golden one
+    and does not depend on what else is in its batch. It is for the processor to choose in which
+    order it adds up, so both are tried."""
+    if not to_bfloat16(bundle.module):
+        return bundle
     try:
-        yield
-    finally:
-        for layer, packed in layers:
-            layer.packed = packed
-
-
-def _packable(module: torch.jit.ScriptModule) -> list[Any]:
-    return [layer for layer in module.modules() if hasattr(layer, "packed")]
-
-
-def _packed(lstm: Any, hidden_size: int) -> list[torch.Tensor]:
-    inputs, states = lstm.weight_ih_l0.detach(), lstm.weight_hh_l0.detach()
-    like = [20, 1, inputs.size(1)]  # (T, N, E); other sizes are answered with the same layout
-    laid_out = torch.ops.mkldnn._reorder_mkldnn_rnn_layer_weight(
-        inputs, states, hidden_size, False, True, False, like
+        off, moved = _tried(bundle)
+    except RuntimeError as error:  # torch cannot after all; it does in float32
+        off = moved = math.inf
+        log.debug("%s: bfloat16 fails", bundle.metadata.name, exc_info=error)
+    if off <= BFLOAT16_TOLERANCE and moved <= BATCH_TOLERANCE:
+        return replace(bundle, precision="bfloat16")
+    log.warning(
+        "%s: computes in float32: in bfloat16 its answers are off by %.1e on this processor, and "
+        "move with their batch by %.1e. PRECISION=float32 leaves the trial out.",
+        bundle.metadata.name,
+        off,
+        moved,
     )
-    return [*laid_out, lstm.bias_ih_l0.detach(), lstm.bias_hh_l0.detach()]
+    pack(bundle.module)
+    return bundle
+
+
+def _tried(bundle: Bundle) -> tuple[float, float]:
+    """How far answers are off the golden ones, and how far they move with their batch."""
+    texts = [golden.ids for golden in bundle.golden]
+    alone = np.concatenate([bundle.probabilities([ids]) for ids in texts])  # (N, K)
+    together = [bundle.probabilities(texts * times)[: len(texts)] for times in (1, 3, 8)]
+    off = np.abs(alone - [golden.probabilities for golden in bundle.golden]).max()
+    return float(off), float(max(np.abs(rows - alone).max() for rows in together))
 
 
 def _replay(bundle: Bundle, path: Path, tolerance: float) -> None:

@@ -30,7 +30,7 @@ class File:
     bundle: Bundle
 
 
-def load_folder(folder: Path, device: str) -> list[File]:
+def load_folder(folder: Path, device: str, precision: str = "auto") -> list[File]:
     """Load every `*.pt` of a folder.
 
     Raises:
@@ -38,10 +38,10 @@ def load_folder(folder: Path, device: str) -> list[File]:
         SettingsError: the machine has no such device.
     """
     where = torch_device(device)
-    return [_logged(load_file(path, where)) for path in find_bundles(folder)]
+    return [_logged(load_file(path, where, precision)) for path in find_bundles(folder)]
 
 
-def load_what_is_good(folder: Path, device: str) -> list[File]:
+def load_what_is_good(folder: Path, device: str, precision: str = "auto") -> list[File]:
     """`load_folder` for a worker that takes the place of one that died.
 
     A bad file came while the service ran, and the other workers serve what was there before: so
@@ -54,13 +54,13 @@ def load_what_is_good(folder: Path, device: str) -> list[File]:
     where = torch_device(device)
     found: dict[str, File] = {}
     for path in find_bundles(folder):
-        file = _first_good(path, where)
+        file = _first_good(path, where, precision)
         if file is not None:
             found.setdefault(file.bundle.metadata.name, _logged(file))
     return list(found.values())
 
 
-def load_file(path: Path, device: torch.device) -> File:
+def load_file(path: Path, device: torch.device, precision: str = "auto") -> File:
     """
     Raises:
         BundleError: it cannot be read, or not be used.
@@ -69,7 +69,7 @@ def load_file(path: Path, device: torch.device) -> File:
         path
     )  # before its content: of a change in between, the next look finds another
     data = read_file(path)
-    return File(path, stamp, data, load_bytes(data, path, device))
+    return File(path, stamp, data, load_bytes(data, path, device, precision))
 
 
 def stamp_of(path: Path) -> Stamp:
@@ -84,10 +84,10 @@ def stamp_of(path: Path) -> Stamp:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
-def _first_good(path: Path, device: torch.device) -> File | None:
+def _first_good(path: Path, device: torch.device, precision: str) -> File | None:
     for source in (path, previous_of(path)):
         try:
-            return replace(load_file(source, device), path=path)
+            return replace(load_file(source, device, precision), path=path)
         except BundleError as error:
             log.error("%s", error)
     return None
@@ -96,12 +96,13 @@ def _first_good(path: Path, device: torch.device) -> File | None:
 def _logged(file: File) -> File:
     metadata = file.bundle.metadata
     log.info(
-        "loaded %s version %s (%s) from %s on %s",
+        "loaded %s version %s (%s) from %s on %s in %s",
         metadata.name,
         metadata.version,
         metadata.language,
         file.path,
         file.bundle.device,
+        file.bundle.precision,
     )
     return file
 

@@ -96,14 +96,16 @@ class Registry:
         self.now = Shelf(bundles, default)
 
     @classmethod
-    def from_folder(cls, folder: Path, device: str, default: str) -> Registry:
+    def from_folder(
+        cls, folder: Path, device: str, default: str, precision: str = "auto"
+    ) -> Registry:
         """Load every `*.pt` of a folder.
 
         Raises:
             BundleError: the folder has none, or one of them cannot be used.
             SettingsError: the machine has no such device.
         """
-        return cls([file.bundle for file in load_folder(folder, device)], default)
+        return cls([file.bundle for file in load_folder(folder, device, precision)], default)
 
     def replace(self, bundles: Iterable[Bundle]) -> None:
         """Serve these from the next request on.

@@ -38,6 +38,7 @@ class Settings:
     workers: int = 1  # processes; `from_env` takes one per core, or one on a GPU
     threads: int = 128  # per worker, for what is not quick; made as they are needed
     device: str = "auto"  # auto, cpu, cuda, cuda:N
+    precision: str = "auto"  # auto: bfloat16 where the processor has it; or float32
     models_dir: Path = Path("models")
     default_model: str = "reviews-en"  # for texts in a language that no bundle has
     models_watch: float = 0.0  # seconds between two looks at the folder; 0: only on SIGHUP
@@ -76,6 +77,7 @@ class Settings:
             workers=read("WORKERS", default_workers(device), _within(int, 1, 1_024), whole),
             threads=read("THREADS", cls.threads, _within(int, 8, 4_096), "8 to 4096"),
             device=device,
+            precision=read("PRECISION", cls.precision, _precision, "auto or float32"),
             models_dir=read("MODELS_DIR", cls.models_dir, Path, "a folder"),
             default_model=read("DEFAULT_MODEL", cls.default_model, str, "the name of a bundle"),
             models_watch=read(
@@ -221,6 +223,12 @@ def _watch(text: str) -> float:
 
 def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]?))?", text):
+        raise ValueError(text)
+    return text
+
+
+def _precision(text: str) -> str:
+    if text not in ("auto", "float32"):
         raise ValueError(text)
     return text
 

@@ -54,6 +54,7 @@ class Swapper:
 
     Args:
         files: what the registry serves now, and where it is from.
+        precision: in which bundles compute, as in `load_bundle`.
         watch_seconds: between two looks at the folder; 0: only when told to.
         warm: runs a network until it is as fast as it will be.
         on_outcome: told the name of a file without `.pt`, and "swapped", "removed" or "rejected".
@@ -65,12 +66,14 @@ class Swapper:
         files: Sequence[File],
         folder: Path,
         *,
+        precision: str = "auto",
         watch_seconds: float = 0.0,
         warm: Callable[[Bundle], None] = warm,
         on_outcome: Callable[[str, str], None] = lambda name, outcome: None,
     ) -> None:
         self._registry = registry
         self._folder = folder
+        self._precision = precision
         self._watch_seconds = watch_seconds
         self._warm = warm
         self._on_outcome = on_outcome
@@ -145,7 +148,7 @@ class Swapper:
             Whether that is dealt with.
         """
         try:
-            self._swap(load_file(path, self._registry.default.device))
+            self._swap(load_file(path, self._registry.default.device, self._precision))
         except BundleError as error:
             if not settled:
                 return False

@@ -440,15 +440,23 @@ def test_the_engine_report_shows_the_ratio():
 def test_the_comparison_is_written_down(tiny_bundle, tmp_path, capsys):
     output = tmp_path / "results" / "engine.json"
     with_longer = replace(TINY, positions=256)
-    engine._compare([tiny_bundle], with_longer, rounds=2, output=output)
+    served = replace(tiny_bundle, precision="bfloat16")
+    engine._compare([served], [tiny_bundle], with_longer, rounds=2, output=output)
     content, printed = json.loads(output.read_text()), capsys.readouterr().out
     for case in engine.CASES:
         assert case.name in printed
         timed = content[case.name].keys() - {"tiny-en, ONNX Runtime"}  # where it is installed
-        assert timed == {"tiny-en", "tiny-en, eager", "transformer", "share_of_peak"}
+        assert timed == {
+            "tiny-en",
+            "tiny-en, float32",
+            "tiny-en, eager",
+            "transformer",
+            "share_of_peak",
+        }
         assert min(content[case.name]["tiny-en"]["milliseconds"]) > 0
         assert 0 < content[case.name]["share_of_peak"]["tiny-en"] < 1
     assert content["transformer"]["layers"] == 2
+    assert content["precision"] == {"tiny-en": "bfloat16"}
     explained = "explaining 256 tokens, tiny-en"
     assert explained in printed
     low, median, high = content[explained]["times_an_answer"]

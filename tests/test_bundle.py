@@ -18,13 +18,19 @@ import pytest
 import torch
 
 from service.bundle import (
+    BFLOAT16_TOLERANCE,
+    Bundle,
     Golden,
+    has_bfloat16,
     load_bundle,
     save_bundle,
     script,
     write_atomically,
 )
 from service.errors import BundleError
+from training.config import NetworkConfig
+from training.export import make_bundle
+from training.model import SentimentNetwork
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -183,6 +189,111 @@ def test_weights_are_laid_out_once_and_answers_stay(data, tiny_bundle, tmp_path)
     )
     save_bundle(tmp_path / "b.pt", loaded)
     assert [len(layer.packed) for layer in layers] == [8]
+
+
+needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(), reason="needs AVX-512 BF16")
+
+
+def of_sizes(tiny_bundle, embedding_size: int, hidden_size: int, **shape) -> Bundle:
+    """A bundle of random weights, larger than those of a network that begins: answers differ."""
+    torch.manual_seed(1)
+    tokenizer = tiny_bundle.tokenizer
+    network = SentimentNetwork(
+        NetworkConfig(embedding_size=embedding_size, hidden_size=hidden_size, **shape),
+        vocabulary_size=len(tokenizer),
+        classes=2,
+        pad_id=tokenizer.pad_id,
+    )
+    with torch.no_grad():
+        network.embedding.weight.mul_(10)
+        network.reader.classifier.weight.mul_(10)
+    return make_bundle(network, 1.0, tokenizer, tiny_bundle.metadata)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize(
+    ("embedding_size", "hidden_size", "shape"),
+    [
+        pytest.param(8, 8, {}, id="as wide as its states"),
+        pytest.param(128, 128, {}, id="as wide, of the size that ships"),
+        pytest.param(24, 16, {}, id="wider"),
+        pytest.param(16, 32, {"directions": 1, "pooling": "last"}, id="narrower, one way"),
+        pytest.param(16, 16, {"layers": 2, "pooling": "max"}, id="two layers"),
+    ],
+)
+def test_in_bfloat16_an_answer_depends_on_nothing_but_its_text(
+    tiny_bundle, tmp_path, embedding_size, hidden_size, shape
+):
+    save_bundle(tmp_path / "a.pt", of_sizes(tiny_bundle, embedding_size, hidden_size, **shape))
+    exact = load_bundle(tmp_path / "a.pt")
+    narrow = load_bundle(tmp_path / "a.pt", precision="auto")
+    assert (exact.precision, narrow.precision) == ("float32", "bfloat16")
+
+    chance, most = random.Random(1), len(exact.tokenizer)
+    texts = [[chance.randrange(3, most) for _ in range(n)] for n in (*range(1, 40), 64, 200, 333)]
+    alone = np.concatenate([narrow.probabilities([text]) for text in texts])  # (N, K)
+    expected = exact.probabilities(texts)
+    assert 1e-6 < np.abs(alone - expected).max() < BFLOAT16_TOLERANCE
+    for size in (2, 3, 7, 16, 42):
+        for begin in range(0, len(texts), size):
+            batch = slice(begin, begin + size)
+            np.testing.assert_allclose(narrow.probabilities(texts[batch]), alone[batch], atol=1e-6)
+    running = narrow.running_probabilities(texts[-2], 0, len(texts[-2]))
+    np.testing.assert_allclose(running[-1], alone[-2], atol=1e-6)
+
+
+@needs_bfloat16
+def test_a_bundle_in_bfloat16_is_saved_as_it_was(data, tmp_path):
+    (tmp_path / "a.pt").write_bytes(data)
+    narrow = load_bundle(tmp_path / "a.pt", precision="auto")
+    before = narrow.probabilities([[5, 4]])
+    save_bundle(tmp_path / "b.pt", narrow)
+    save_bundle(tmp_path / "c.pt", load_bundle(tmp_path / "a.pt"))
+    assert (tmp_path / "b.pt").read_bytes() == (tmp_path / "c.pt").read_bytes()
+    np.testing.assert_array_equal(narrow.probabilities([[5, 4]]), before)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        pytest.param("BFLOAT16_TOLERANCE", "answers are off by", id="too far off"),
+        pytest.param("BATCH_TOLERANCE", "move with their batch", id="moves with the batch"),
+    ],
+)
+def test_float32_stays_where_bfloat16_is_not_good_enough(
+    data, tmp_path, monkeypatch, caplog, limit, said
+):
+    monkeypatch.setattr(f"service.bundle.{limit}", -1.0)
+    (tmp_path / "a.pt").write_bytes(data)
+    bundle = load_bundle(tmp_path / "a.pt", precision="auto")
+    assert bundle.precision == "float32"
+    assert said in caplog.text
+    assert "PRECISION=float32" in caplog.text
+    expected = load_bundle(tmp_path / "a.pt").probabilities([[5, 4], [7]])
+    np.testing.assert_array_equal(bundle.probabilities([[5, 4], [7]]), expected)
+
+
+@needs_bfloat16
+def test_float32_stays_where_torch_cannot_do_otherwise(data, tmp_path, monkeypatch):
+    def fails(bundle):
+        raise RuntimeError("could not create a primitive")
+
+    monkeypatch.setattr("service.bundle._tried", fails)
+    (tmp_path / "a.pt").write_bytes(data)
+    assert load_bundle(tmp_path / "a.pt", precision="auto").precision == "float32"
+
+
+def test_without_bfloat16_in_hardware_nothing_is_tried(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("service.bundle.has_bfloat16", lambda: False)
+    monkeypatch.setattr("service.bundle.to_bfloat16", lambda module: pytest.fail("tried"))
+    (tmp_path / "a.pt").write_bytes(data)
+    assert load_bundle(tmp_path / "a.pt", precision="auto").precision == "float32"
+
+
+def test_a_gru_computes_as_it_is(tiny_bundle, tmp_path):
+    save_bundle(tmp_path / "a.pt", of_sizes(tiny_bundle, 8, 8, cell="gru"))
+    assert load_bundle(tmp_path / "a.pt", precision="auto").precision == "float32"
 
 
 def test_the_same_bundle_gives_the_same_bytes(tiny_bundle, data, tmp_path):

@@ -27,7 +27,14 @@ SERVICE_ONLY = {"flask", "gunicorn", "werkzeug"}
 BENCHMARKS_ONLY = {"benchmarks", "fasttext", "onnx", "onnxruntime", "textblob", "vaderSentiment"}
 
 # What training may import of service; what these import themselves comes along.
-CONTRACT = {"service", "service.archive", "service.bundle", "service.tokenizer", "service.errors"}
+CONTRACT = {
+    "service",
+    "service.archive",
+    "service.bundle",
+    "service.layout",  # of a loaded bundle in memory; nothing but service.bundle names it
+    "service.tokenizer",
+    "service.errors",
+}
 
 
 def modules_of(package: str) -> list[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from service.bundle import Bundle, Metadata, script
+from service.bundle import FORMAT_VERSION, Bundle, Metadata, script
 from service.tokenizer import Tokenizer
+from training.base import Base, take_weights
+from training.config import NetworkConfig
 from training.errors import TrainingError
 from training.model import BundledNetwork, SentimentNetwork
 
@@ -55,6 +58,37 @@ def make_bundle(
                 f"answers {eager.tolist()}: a fault in training/model.py, the bundle is not kept."
             )
     return Bundle(metadata, tokenizer, bundle.module, golden)
+
+
+def renewed(base: Base) -> Bundle:
+    """The bundle with the network code of this release around its weights: the same answers, and
+    whatever the code has learnt since, such as another precision. Its metadata stays.
+
+    Raises:
+        TrainingError: it holds another network, or would answer otherwise than it did.
+    """
+    bundle, sizes = base.bundle, base.sizes()
+    used = bundle.metadata.hyper_parameters
+    drop = {name: used[name] for name in ("embedding_dropout", "dropout") if name in used}
+    network = SentimentNetwork(
+        NetworkConfig(**sizes, **drop),
+        vocabulary_size=len(bundle.tokenizer),
+        classes=len(bundle.metadata.labels),
+        pad_id=bundle.metadata.pad_id,
+    )
+    take_weights(network, base, bundle.metadata.labels)
+    temperature = float(bundle.module.temperature)
+    metadata = replace(bundle.metadata, format_version=FORMAT_VERSION)
+    made = make_bundle(network, temperature, bundle.tokenizer, metadata)
+    for before in bundle.golden:
+        now = made.answer(before.text)
+        off = np.abs(np.subtract(before.probabilities, now.probabilities)).max()
+        if not off <= PARITY:
+            raise TrainingError(
+                f"{metadata.name} would answer {list(now.probabilities)} to {before.text!r}, and "
+                f"answered {list(before.probabilities)}: it is left as it is."
+            )
+    return replace(made, golden=bundle.golden)
 
 
 def git_commit() -> str:

@@ -34,15 +34,17 @@ class RecurrentLayer(nn.Module):
     """
 
     two_way: Final[bool]
-    # What `service.bundle` leaves here after loading: an LSTM's weights as oneDNN lays them out,
-    # four a direction (inputs, states and their biases). Never saved.
+    # What service/layout.py leaves here after loading: an LSTM's weights as oneDNN lays them out,
+    # four a direction (inputs, states, their biases), and whether they are bfloat16. Never saved.
     packed: list[Tensor]
+    narrow: bool
 
     def __init__(self, cell: str, input_size: int, hidden_size: int, directions: int) -> None:
         super().__init__()
         self.two_way = directions == 2
         self.hidden_size = hidden_size
         self.packed = []
+        self.narrow = False
         self.forwards = CELLS[cell](input_size, hidden_size)
         # The second direction is a layer of its own over each text turned round, not torch's
         # `bidirectional`: that one would begin to read at the padding.
@@ -78,6 +80,13 @@ class RecurrentLayer(nn.Module):
             The hidden states of each direction, D × (T, N, H), in the order in which it reads: the
             second one's first state is that of the last token. Padding stands behind, in both.
         """
+        if self.narrow:
+            inputs = inputs.to(torch.bfloat16)
+            if inputs.size(2) == self.hidden_size:
+                # Vectors as wide as the states are multiplied together with them, but not those of
+                # a text that is alone: sums in another order, which bfloat16 shows. An answer must
+                # not depend on what else is in its batch, so that two zeros make them wider.
+                inputs = nn.functional.pad(inputs, [0, 2])  # (T, N, E) -> (T, N, E + 2)
         ahead = self._states(0, inputs)  # (T, N, E) -> (T, N, H)
         if inputs.size(1) < lengths.size(0):
             inputs = inputs.expand(-1, lengths.size(0), -1)  # (T, 1, E) -> (T, N, E)
@@ -99,13 +108,14 @@ class RecurrentLayer(nn.Module):
         # What torch's LSTM does on a CPU, less the packing of the weights that it does each time:
         # a quarter of the time of one short text.
         weights = self.packed[4 * way : 4 * way + 4]
-        zeros = torch.zeros(1, inputs.size(1), self.hidden_size)
+        cells = torch.zeros(1, inputs.size(1), self.hidden_size)  # in float32: they add up
         # fmt: off
-        return torch.mkldnn_rnn_layer(
-            inputs, weights[0], weights[1], weights[2], weights[3], zeros, zeros,
+        states = torch.mkldnn_rnn_layer(
+            inputs, weights[0], weights[1], weights[2], weights[3], cells.to(inputs.dtype), cells,
             False, [], 2, self.hidden_size, 1, True, False, False, False,
         )[0]
         # fmt: on
+        return states.float()
 
 
 class Reader(nn.Module):

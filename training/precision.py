@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from service.bundle import has_bfloat16
+
 
 def mixed_precision(device: torch.device) -> torch.autocast:
     """bfloat16 products where the processor has them, float32 elsewhere; weights and sums stay
@@ -18,4 +20,4 @@ def _has_bfloat16(device: torch.device) -> bool:
     """Without it in hardware, bfloat16 is far slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
+    return has_bfloat16()

@@ -28,7 +28,9 @@ def predictor(options: argparse.Namespace) -> Iterator[Predictor]:
     """
     given = settings(options)
     torch.set_num_threads(usable_cores())
-    registry = Registry.from_folder(given.models_dir, given.device, given.default_model)
+    registry = Registry.from_folder(
+        given.models_dir, given.device, given.default_model, given.precision
+    )
     if options.model is not None:
         try:
             registry.get(options.model)

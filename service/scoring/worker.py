@@ -63,7 +63,12 @@ def _loaded() -> Scorer:
 
         torch.set_num_threads(_settings.network_threads)
         _scorer = Scorer(
-            Registry.from_folder(_settings.models_dir, _settings.device, _settings.default_model)
+            Registry.from_folder(
+                _settings.models_dir,
+                _settings.device,
+                _settings.default_model,
+                _settings.precision,
+            )
         )
         # All this stays, and a chunk leaves no cycles behind: the garbage collector need neither
         # walk through the one again and again, nor through the rows of the other.
