@@ -1,5 +1,6 @@
 """gunicorn's settings (https://docs.gunicorn.org/en/stable/settings.html), each with its reason."""
 
+import gc
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ except SettingsError as error:
 
 # Before torch is imported: each worker's pool gets its share of the cores, not all of them.
 os.environ.setdefault("OMP_NUM_THREADS", str(settings.network_threads))
+# numpy's own pool, which nothing here uses, would start as it is imported: see `import_once`.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 host = f"[{settings.host}]" if ":" in settings.host else settings.host
 bind = f"{host}:{settings.port}"
@@ -28,7 +31,7 @@ workers = settings.workers
 worker_class = "service.worker.LoopWorker"  # 0015: gthread and gevent cost a request twice as much
 threads = settings.threads  # for what is not quick (service/app.py)
 reuse_port = True  # without it all kept-alive connections may end on one worker
-preload_app = False  # a lock that torch holds at the fork would never open again
+preload_app = False  # threads and what they hold do not survive a fork; see `import_once`
 keepalive = 75  # seconds; longer than the usual load balancer's 60, so that it closes first
 timeout = 60  # seconds without a sign of life before a worker is replaced: a heartbeat, no deadline
 graceful_timeout = 30  # seconds for answers under way when told to stop
@@ -67,6 +70,7 @@ def on_starting(server):
     # that break. The workers look at the bundles instead (service/swap.py).
     server.handle_hup = lambda: server.kill_workers(signal.SIGHUP)
     prepare_metrics()
+    import_once()
 
 
 def refuse_bad_bundles_and_keys():
@@ -102,6 +106,15 @@ def post_fork(server, worker):
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     if worker.age > settings.workers:  # gunicorn numbers them from 1, and this is one more
         os.environ["MANYTONE_TAKES_A_PLACE"] = "1"
+
+
+def import_once():
+    """What every worker imports, torch above all, for which its hundred megabytes are then shared.
+    To import starts no thread and takes no GPU; networks run, and threads begin, after the fork."""
+    import service.app  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # the workers' collectors leave it alone, so that its pages stay shared
 
 
 def prepare_metrics():

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.base import Worker
 
 from service.connection import Connection, Tell, base_environ
+from service.stream import Listener
 from service.waiting import WaitingRoom
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     # --- its life ----------------------------------------------------------------------------
 
     async def _serve(self) -> None:
-        servers = [await self._listen(listener) for listener in self.sockets]
+        listeners = list(map(self._listen, self.sockets))
         # A signal's handler runs when the loop turns: gunicorn has its number written here.
         self.loop.add_reader(self.PIPE[0], os.read, self.PIPE[0], 1_024)
         while self.alive and self.ppid == os.getppid():
@@ -93,27 +94,24 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             self.waiting_room.look_at_the_clock()
             self._look_at_connections(self.cfg.keepalive)
             await asyncio.sleep(_TICK)
-        await self._stop(servers)
+        await self._stop(listeners)
 
-    async def _listen(self, listener: Any) -> asyncio.Server:
+    def _listen(self, listener: Any) -> Listener:
         host, port = listener.getsockname()[:2]
         base = base_environ(host, port, several=self.cfg.workers > 1)
-        return await self.loop.create_server(
-            partial(Connection, self, base), sock=listener.sock, backlog=self.cfg.backlog
-        )
+        return Listener(self.loop, listener.sock, partial(Connection, self, base))
 
     def _look_at_connections(self, quiet_seconds: float) -> None:
         now = time.monotonic()
         for connection in list(self.connections):
             connection.look_at_the_clock(now, quiet_seconds)
 
-    async def _stop(self, servers: list[asyncio.Server]) -> None:
+    async def _stop(self, listeners: list[Listener]) -> None:
         """Take no more connections, answer what is under way, then close the rest."""
         self.stopping = True
         await asyncio.sleep(_TICK)  # who has connected already is still let in
-        for server in servers:
-            server.close()
-        await asyncio.sleep(_TICK / 10)  # until all that were let in are among the connections
+        for listener in listeners:
+            listener.close()
         end = time.monotonic() + self.cfg.graceful_timeout
         while self.connections and time.monotonic() < end:
             self.notify()

@@ -1,6 +1,7 @@
 """What gunicorn imports: `gunicorn -c service/gunicorn.conf.py service.wsgi:app`.
 
 It is imported in each worker, after the fork: torch's thread pools and CUDA do not survive one.
+What it imports itself has been there before (`import_once` in gunicorn.conf.py).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from service.connection import (
     Connection,
     base_environ,
 )
+from service.stream import Listener
 from service.waiting import WaitingRoom, result
 
 MAX_BODY = 1_000
@@ -80,8 +81,9 @@ def server():
 
     async def serve() -> None:
         base = base_environ("127.0.0.1", 80, several=False)
-        running = await loop.create_server(partial(Connection, fake, base), "127.0.0.1", 0)
-        fake.address, fake.listening = running.sockets[0].getsockname(), running
+        listening = socket.create_server(("127.0.0.1", 0))
+        fake.address = listening.getsockname()
+        fake.listening = Listener(loop, listening, partial(Connection, fake, base))
         ready.set()
 
     thread = threading.Thread(target=lambda: (loop.create_task(serve()), loop.run_forever()))

@@ -200,6 +200,15 @@ def test_two_workers_answer_and_both_get_requests(serving):
         assert "Traceback" not in service.log.read_text()
 
 
+def test_what_workers_import_is_shared_and_no_thread_is_lost_in_a_fork(serving):
+    with serving(WORKERS=2) as service:
+        assert len(list(Path(f"/proc/{service.process.pid}/task").iterdir())) == 1
+        for worker in service.workers():
+            rollup = Path(f"/proc/{worker}/smaps_rollup").read_text().splitlines()[1:]
+            kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in rollup}
+            assert kilobytes["Shared_Dirty"] > 50_000  # nothing but what was there before the fork
+
+
 def test_many_clients_at_once_all_get_their_own_answer(serving):
     texts = [f"{'good ' * (place % 7)}film number {place}" for place in range(24)]
     with serving(THREADS=32) as service:
