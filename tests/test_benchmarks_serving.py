@@ -345,15 +345,28 @@ def test_the_run_goes_on_without_a_peer_that_is_not_installed(place, tiny_bundle
     assert "left out: peer: no-such-server is not installed" in report.tables(found)
 
 
-def test_each_case_has_the_setting_that_serves_it_best():
+def test_each_load_has_the_setting_that_serves_it_best():
     tried = [
-        ({"BATCH": 1}, {"short": 100.0, "long": 30.0, "mix": 7.0}),
-        ({"BATCH": 16}, {"short": 300.0, "long": 20.0, "mix": 7.0}),
+        ({"BATCH": 1}, {"short, 32": 100.0, "long, 32": 30.0, "short, 1": 7.0}),
+        ({"BATCH": 16}, {"short, 32": 300.0, "long, 32": 20.0, "short, 1": 7.0}),
     ]
     assert measure.best_for_each(tried) == {
-        "short": {"BATCH": 16},
-        "long": {"BATCH": 1},
-        "mix": {"BATCH": 1},
+        "short, 32": {"BATCH": 16},
+        "long, 32": {"BATCH": 1},
+        "short, 1": {"BATCH": 1},
+    }
+
+
+def test_a_load_that_was_not_in_the_sweep_takes_the_setting_of_its_case():
+    reads = plan().servers[1]
+    decided = {cell.name: plan().decided_by(reads, cell).name for cell in plan().cells(reads)}
+    assert decided == {
+        "long, 1": "long, 1",
+        "long, 8": "long, 8",
+        "long, 32": "long, 8",
+        "short, 1": "short, 8",
+        "short, 8": "short, 8",
+        "short, 32": "short, 8",
     }
 
 
@@ -403,10 +416,13 @@ def test_the_tables_name_settings_health_and_who_is_left_out():
         figures=ROUNDS,
         health=[measure.Health("/livez", "mix", 128, n, 50, n, 4.0 + n) for n in range(2)],
         left_out={"absent": "it is not installed"},
-        chosen={OURS: {"short": {}}, "peer": {"short": {"THREADS": 8}, "long": {"THREADS": 1}}},
+        chosen={
+            OURS: {"short, 8": {}},
+            "peer": {"short, 8": {"THREADS": 8}, "long, 8": {"THREADS": 1}},
+        },
     )
     text = report.tables(found)
-    assert "peer, short: {'THREADS': 8}\npeer, long: {'THREADS': 1}" in text
+    assert "peer, short, 8: {'THREADS': 8}\npeer, long, 8: {'THREADS': 1}" in text
     assert "left out: absent: it is not installed" in text
     [line] = [line for line in text.splitlines() if line.startswith("/livez")]
     assert line.split()[-3:] == ["5.0", "100", "1"]

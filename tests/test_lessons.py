@@ -18,6 +18,7 @@ from training.lessons import GRAMMARS, by_capability, korean_noise, lessons
 from training.lessons.english_noise import noise as english_noise
 from training.lessons.grammar import Capability, Draw, Grammar, Topic, both, compose
 from training.lessons.korean_forms import forms, with_particles
+from training.lessons.slips import LONGEST, misspelt
 
 SIZES = {"en": 30_000, "ko": 20_000}
 SLOT = re.compile(r"\{[^{}]*\}")
@@ -252,3 +253,44 @@ def test_too_few_texts_are_an_error_that_names_the_capability():
 )
 def test_korean_is_misspelt_as_it_sounds(right, heard):
     assert korean_noise._sounds_like(right) == heard
+
+
+# --- misspelt copies of real texts --------------------------------------------------------------
+
+REAL = {
+    "en": ["I was surprised by this wonderful film.", "It is not worth watching again!", "Boring."],
+    "ko": ["정말 재미있었어요", "너무 지루해서 나왔습니다", "다시 보고 싶지 않은 영화"],
+}
+
+
+@pytest.mark.parametrize("language", REAL)
+def test_copies_are_other_texts_and_say_what_they_are_copies_of(language):
+    texts = [f"{text} {n}" for n in range(100) for text in REAL[language]]
+    copies = misspelt(language, texts, copies=150, seed=1)
+    assert len(copies) == 150
+    assert len({place for place, _ in copies}) == 150  # at most one of each
+    for place, copy in copies:
+        assert copy != texts[place]
+        assert re.findall(r"\d", copy) == re.findall(r"\d", texts[place])
+        assert abs(len(copy) - len(texts[place])) <= 8
+    assert copies == misspelt(language, texts, copies=150, seed=1)
+    assert copies != misspelt(language, texts, copies=150, seed=2)
+
+
+def test_fewer_copies_where_there_is_less_to_misspell():
+    texts = ["", "!!!", "123", "wonderful " * (LONGEST // 10 + 1), "a wonderful film"]
+    copies = [copy for seed in range(20) for copy in misspelt("en", texts, copies=9, seed=seed)]
+    assert {place for place, _ in copies} == {4}
+
+
+def test_no_copies_in_a_language_without_slips_and_none_where_none_are_asked_for():
+    assert misspelt("de", ["wunderbar und wertvoll"], copies=9, seed=1) == []
+    assert misspelt("en", REAL["en"], copies=0, seed=1) == []
+
+
+def test_a_copy_denies_what_its_text_denies():
+    texts = ["It was never boring and nothing was hardly worthless, unless somebody lied."]
+    for seed in range(50):
+        for _, copy in misspelt("en", texts, copies=1, seed=seed):
+            for word in ("never", "nothing", "hardly", "worthless", "unless"):
+                assert word in copy.lower()

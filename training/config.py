@@ -106,6 +106,9 @@ class TeachConfig:
         "texts of our own making that show negation, contrast and the like, and that words for "
         "people, places and numbers have no tone",
     )
+    slips: int = knob(
+        0, "misspelt copies of short texts, to be answered as the texts are without their slips"
+    )
     toneless: int = knob(0, "texts of our own making about which to be undecided, such as numbers")
     student: int = knob(
         0, "1: a student learns from the teachers' answers to the unlabelled texts", (0, 1)
@@ -115,7 +118,7 @@ class TeachConfig:
         _check_choices(self)
         _at_least(self, 1, "teachers", "teacher_epochs")
         _at_least(self, 0, "teacher_hidden_size", "teacher_lm_epochs", "teacher_adversarial_norm")
-        _at_least(self, 0, "sentences", "lessons", "toneless")
+        _at_least(self, 0, "sentences", "lessons", "slips", "toneless")
         _share(self, "teacher_embedding_dropout", "teacher_dropout")
 
 

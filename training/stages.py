@@ -29,6 +29,7 @@ from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfi
 from training.datasets import Example
 from training.fit import Fitter
 from training.lessons import LESSON_LABELS, lessons
+from training.lessons.slips import misspelt
 from training.lessons.toneless import toneless
 from training.model import SentimentNetwork
 from training.precision import mixed_precision
@@ -98,14 +99,22 @@ class Workshop:
 
     def student(self) -> Fitter:
         """A network that learns from teachers: their answers to the texts that have no label, and
-        half and half their answers and the labels where there are some (Hinton et al. 2015)."""
+        half and half their answers and the labels where there are some (Hinton et al. 2015); some
+        of both once more, misspelt."""
         if not self._unlabelled:
             log.info("no unlabelled text, so teachers have nothing to answer: labels alone teach")
             return self.pupil()
         answers = self._teachers_answers.copy()
-        labelled = len(self._examples)
-        answers[:labelled] = (answers[:labelled] + self._given(self._examples)) / 2
-        return self._learner("student", self._unlabelled, answers)
+        labelled = [example.text for example in self._examples]
+        answers[: len(labelled)] = (answers[: len(labelled)] + self._given(self._examples)) / 2
+        copies = misspelt(
+            self.reviews.language,
+            labelled + self._unlabelled,
+            copies=self.recipe.teach.slips,
+            seed=self.recipe.fit.seed,
+        )
+        answers = np.concatenate([answers, answers[[place for place, _ in copies]]])
+        return self._learner("student", self._unlabelled + [copy for _, copy in copies], answers)
 
     def _learner(self, stage: str, unlabelled: list[str], answers: Probabilities) -> Fitter:
         """

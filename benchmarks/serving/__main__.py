@@ -4,7 +4,7 @@ What is compared, and how it is kept fair:
 
 - All run on this machine, one at a time, on all of its cores, with wrk beside them; the same texts
   for all, made by us in the lengths of real reviews (`texts.py`).
-- Each peer runs twice, for each case at the best of a small sweep of its own settings: with the
+- Each peer runs twice, for each load at the best of a small sweep of its own settings: with the
   code that its documentation teaches, and with our `Predictor` in it, which shows what HTTP costs.
   Ours runs as `make serve` starts it.
 - Servers have their turn in every round, and the ratio is taken within a round: medians of the

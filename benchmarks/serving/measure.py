@@ -3,7 +3,6 @@ all; and ratios are taken within a round."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,6 +27,10 @@ class Cell:
 
     case: str
     connections: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.case}, {self.connections}"
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,8 @@ class Found:
 
     Attributes:
         left_out: server -> why it was not measured, or not to the end.
-        chosen: server -> the best of its settings for each case.
-        sweep: server -> what each setting came to for each case: the geometric mean of requests a
-            second.
+        chosen: server -> the best of its settings for each load of the sweep, by its name.
+        sweep: server -> what each setting came to in each of them: requests a second.
     """
 
     figures: list[Figure] = field(default_factory=list)
@@ -107,11 +109,19 @@ class Plan:
         ]
 
     def sweep_cells(self, server: Server) -> list[Cell]:
-        """Every case at the middle number of connections, and the first at the least."""
-        middle = self.connections[len(self.connections) // 2]
+        """Every case at the middle number of connections, and the first at the least: what serves
+        one client best, who waits for each answer, need not serve many."""
         cases = self.cases_of(server)
-        cells = [Cell(case.name, middle) for case in cases]
+        cells = [Cell(case.name, self._middle) for case in cases]
         return list(dict.fromkeys([*cells, Cell(cases[0].name, self.connections[0])]))
+
+    def decided_by(self, server: Server, cell: Cell) -> Cell:
+        """The load of the sweep whose best setting is taken for this one."""
+        return cell if cell in self.sweep_cells(server) else Cell(cell.case, self._middle)
+
+    @property
+    def _middle(self) -> int:
+        return self.connections[len(self.connections) // 2]
 
     def cases_of(self, server: Server) -> list[Case]:
         """Those that were asked for; a server that reads no texts has one of its own."""
@@ -159,10 +169,9 @@ def _texts(cases: Sequence[Case], count: Count) -> dict[str, list[list[str]]]:
 def _best(
     plan: Plan, server: Server, bodies: Mapping[str, list[list[str]]], found: Found
 ) -> dict[str, Setting]:
-    """For each case: what serves short texts best need not serve long ones."""
-    cases = [case.name for case in plan.cases_of(server)]
+    """For each load of the sweep: what serves short texts best need not serve long ones."""
     if not plan.sweeps(server):
-        return dict.fromkeys(cases, server.settings[0])
+        return {cell.name: server.settings[0] for cell in plan.sweep_cells(server)}
     tried: list[tuple[Setting, dict[str, float]]] = []
     reasons: list[str] = []
     for setting in server.settings:
@@ -179,43 +188,47 @@ def _best(
 
 
 def best_for_each(tried: Sequence[tuple[Setting, Mapping[str, float]]]) -> dict[str, Setting]:
-    """Case -> the setting that was worth most for it, the first of equals."""
+    """Load -> the setting that was worth most in it, the first of equals."""
     best: dict[str, Setting] = {}
-    for case in tried[0][1]:
-        worths = [worth[case] for _, worth in tried]
-        best[case] = tried[worths.index(max(worths))][0]
+    for load_name in tried[0][1]:
+        worths = [worth[load_name] for _, worth in tried]
+        best[load_name] = tried[worths.index(max(worths))][0]
     return best
 
 
 def _worth(
     plan: Plan, server: Server, setting: Setting, bodies: Mapping[str, list[list[str]]]
 ) -> dict[str, float]:
-    """Case -> geometric mean of requests a second; one with an error in it is worth nothing."""
-    rates: dict[str, list[float]] = {}
+    """Load of the sweep -> requests a second; one with an error in it is worth nothing."""
+    rates: dict[str, float] = {}
     with started(server, setting, plan.place) as running:
         check(server, running.port, plan.bundle)
         _warm_up(server, running, bodies, [case.name for case in plan.cases_of(server)])
         for cell in plan.sweep_cells(server):
             plan.advance(f"{server.name} {dict(setting)}")
             done = _load(server, running, cell, bodies, plan.sweep_seconds)
-            rates.setdefault(cell.case, []).append(0.0 if done.fault else done.per_second)
-    return {case: math.prod(each) ** (1 / len(each)) for case, each in rates.items()}
+            rates[cell.name] = 0.0 if done.fault else done.per_second
+    return rates
 
 
 def _turn(
     plan: Plan, server: Server, number: int, bodies: Mapping[str, list[list[str]]], found: Found
 ) -> None:
-    """One round of a server, started once for each setting that is the best for some case."""
+    """One round of a server, started once for each setting that is the best for some load."""
     chosen = found.chosen[server.name]
     settings = [s for n, s in enumerate(chosen.values()) if s not in list(chosen.values())[:n]]
     for setting in settings:
-        cases = [case for case, best in chosen.items() if best == setting]
+        cells = [
+            cell
+            for cell in plan.cells(server)
+            if chosen[plan.decided_by(server, cell).name] == setting
+        ]
+        cases = list(dict.fromkeys(cell.case for cell in cells))
         with started(server, setting, plan.place) as running:
             check(server, running.port, plan.bundle)
             _warm_up(server, running, bodies, cases)
-            for cell in plan.cells(server):
-                if cell.case in cases:
-                    _measure(plan, server, running, cell, number, bodies, found)
+            for cell in cells:
+                _measure(plan, server, running, cell, number, bodies, found)
             for case in cases if server.name == OURS else []:
                 plan.advance(f"round {number + 1}: health checks, {case}")
                 cell = Cell(case, plan.connections[-1])

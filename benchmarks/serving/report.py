@@ -115,9 +115,9 @@ def tables(found: Found) -> str:
     if found.health:
         parts.append(health_table(found.health))
     settings = [
-        f"{name}, {case}: {dict(setting)}"
+        f"{name}, {load}: {dict(setting)}"
         for name, best in found.chosen.items()
-        for case, setting in best.items()
+        for load, setting in best.items()
         if setting
     ]
     if settings:

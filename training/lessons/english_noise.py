@@ -41,6 +41,14 @@ def noise(draw: Draw, text: str) -> str:
     return changed(draw, text, _CHANGES)
 
 
+def slips(draw: Draw, text: str) -> str:
+    """What goes wrong in typing, and nothing that is added."""
+    for change, share in _SLIPS:
+        if draw.chance(share):
+            text = change(draw, text)
+    return text
+
+
 def _contracted(draw: Draw, text: str) -> str:
     """`It is not` -> `It isn't`, or the other way round"""
     shorten = draw.chance(0.5)
@@ -108,4 +116,11 @@ _CHANGES = (
     (lambda draw, text: text.upper(), 0.06),
     (lambda draw, text: re.sub(r"[.,;!]+", "", text).strip(), 0.12),
     (_linked, 0.2),
+)
+_SLIPS = (
+    (_contracted, 0.5),
+    (_without_apostrophes, 0.25),
+    (_mistyped, 0.6),
+    (_mistyped, 0.2),
+    (lambda draw, text: text.lower(), 0.25),
 )

@@ -44,6 +44,14 @@ def noise(draw: Draw, text: str) -> str:
     return changed(draw, text, _CHANGES)
 
 
+def slips(draw: Draw, text: str) -> str:
+    """What goes wrong in typing, and nothing that is added."""
+    for change, share in _SLIPS:
+        if draw.chance(share):
+            text = change(draw, text)
+    return text
+
+
 def _misspelt(draw: Draw, text: str) -> str:
     """`재미있어요` -> `재밌어요`"""
     found = [pair for pair in _MISSPELT if pair[0] in text]
@@ -118,4 +126,11 @@ _CHANGES = (
     (_wrongly_spaced, 0.25),
     (_tailed, 0.45),
     (_linked, 0.15),
+)
+_SLIPS = (
+    (_misspelt, 0.5),
+    (_by_ear, 0.5),
+    (_by_ear, 0.2),
+    (_unspaced, 0.15),
+    (_wrongly_spaced, 0.25),
 )
