@@ -645,7 +645,7 @@ def test_few_shapes_are_kept_ready_unless_told_otherwise():
     program = (
         "import os, service.bundle; print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'], end='')"
     )
-    for told, kept in (({}, "32"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7")):
+    for told, kept in (({}, "128"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7")):
         unset = {k: v for k, v in os.environ.items() if k != "ONEDNN_PRIMITIVE_CACHE_CAPACITY"}
         done = subprocess.run(
             [sys.executable, "-c", program],
