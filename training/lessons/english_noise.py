@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from training.lessons.grammar import Draw, changed, linked
+from training.lessons.grammar import Draw, changed, linked, some_made
 
 _SHORT_FORMS = (
     ("is not", "isn't"), ("was not", "wasn't"), ("are not", "aren't"), ("were not", "weren't"),
@@ -43,10 +43,7 @@ def noise(draw: Draw, text: str) -> str:
 
 def slips(draw: Draw, text: str) -> str:
     """What goes wrong in typing, and nothing that is added."""
-    for change, share in _SLIPS:
-        if draw.chance(share):
-            text = change(draw, text)
-    return text
+    return some_made(draw, text, _SLIPS)
 
 
 def _contracted(draw: Draw, text: str) -> str:

@@ -58,13 +58,18 @@ class Draw:
 def changed(
     draw: Draw, text: str, changes: Sequence[tuple[Callable[[Draw, str], str], float]]
 ) -> str:
-    """The text, half of the time as it is, and otherwise with some slips and additions.
+    """The text, half of the time as it is, and otherwise as `some_made` has it."""
+    return text if draw.chance(0.5) else some_made(draw, text, changes)
+
+
+def some_made(
+    draw: Draw, text: str, changes: Sequence[tuple[Callable[[Draw, str], str], float]]
+) -> str:
+    """The text with some of the changes.
 
     Args:
         changes: each with its chance to be made, 0 to 1.
     """
-    if draw.chance(0.5):
-        return text
     for change, share in changes:
         if draw.chance(share):
             text = change(draw, text)
