@@ -16,7 +16,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +132,9 @@ def engines(
 
 def eager(bundle: Bundle) -> Engine:
     """The network as it was trained, with the bundle's weights: logits instead of probabilities."""
-    used, metadata = bundle.metadata.hyper_parameters, bundle.metadata
-    known = {knob.name: used.get(knob.name, knob.default) for knob in fields(NetworkConfig)}
+    metadata = bundle.metadata
     network = SentimentNetwork(
-        NetworkConfig(**known),
+        NetworkConfig.of(metadata.hyper_parameters),
         vocabulary_size=len(bundle.tokenizer),
         classes=len(metadata.labels),
         pad_id=metadata.pad_id,

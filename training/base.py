@@ -23,19 +23,16 @@ class Base:
     bundle: Bundle
     sha256: str
 
-    def sizes(self) -> dict[str, Any]:
-        """What of `NetworkConfig` decides the shape of its weights."""
-        used = self.bundle.metadata.hyper_parameters
-        defaults = {knob.name: knob.default for knob in fields(NetworkConfig)}
-        return {
-            name: used.get(name, defaults[name]) for name in DECIDED_BY_BASE if name in defaults
-        }
-
     def fixed(self) -> dict[str, Any]:
         """The knobs that it decides, with their values: the sizes of its network, its subwords.
         Its word vectors are taken too, so that none are learnt."""
+        used = self.bundle.metadata.hyper_parameters
+        defaults = {knob.name: knob.default for knob in fields(NetworkConfig)}
+        sizes = {
+            name: used.get(name, defaults[name]) for name in DECIDED_BY_BASE if name in defaults
+        }
         return {
-            **self.sizes(),
+            **sizes,
             "vocabulary_size": len(self.bundle.tokenizer),
             "vector_epochs": 0,
             "lm_epochs": 0,

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from training.errors import TrainingError
@@ -38,6 +39,13 @@ class NetworkConfig:
         _check_choices(self)
         _at_least(self, 1, "layers", "embedding_size", "hidden_size")
         _share(self, "embedding_dropout", "dropout")
+
+    @classmethod
+    def of(cls, hyper_parameters: Mapping[str, Any]) -> NetworkConfig:
+        """That of a bundle, out of its metadata; what they do not name had its default."""
+        return cls(
+            **{knob.name: hyper_parameters.get(knob.name, knob.default) for knob in fields(cls)}
+        )
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,9 @@ def renewed(base: Base) -> Bundle:
     Raises:
         TrainingError: it holds another network, or would answer otherwise than it did.
     """
-    bundle, sizes = base.bundle, base.sizes()
-    used = bundle.metadata.hyper_parameters
-    drop = {name: used[name] for name in ("embedding_dropout", "dropout") if name in used}
+    bundle = base.bundle
     network = SentimentNetwork(
-        NetworkConfig(**sizes, **drop),
+        NetworkConfig.of(bundle.metadata.hyper_parameters),
         vocabulary_size=len(bundle.tokenizer),
         classes=len(bundle.metadata.labels),
         pad_id=bundle.metadata.pad_id,
