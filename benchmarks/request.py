@@ -62,7 +62,7 @@ class Instant:
 
     def __init__(self, bundle: Bundle) -> None:
         self.metadata, self.tokenizer = bundle.metadata, bundle.tokenizer
-        self.encode, self.encode_all = bundle.encode, bundle.encode_all
+        self.encode = bundle.encode
 
     def probabilities(self, sequences: Sequence[Sequence[int]]) -> Probabilities:
         labels = len(self.metadata.labels)

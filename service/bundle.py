@@ -68,12 +68,12 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# oneDNN keeps what it made ready for a shape of batch, by default for 1,024 shapes, and texts come
-# in any. A shape takes 0.2 MB and most of a millisecond, as long as a small pass itself: with 32 of
-# them short texts went through as fast as with 128, but a mix of lengths at 0.8 of the rate; 256
-# gained 7 % more, but memory grew by 13 % in a quarter of an hour. Read at the first pass:
+# oneDNN keeps what it made ready for a shape of batch, by default for 1,024 of them. A shape takes
+# 0.1 to 0.2 MB, and to make it most of a millisecond, as long as a small pass itself. Texts come in
+# any length, and a mix of them comes to no end of shapes: with `_few_lengths` 256 serve some 19
+# passes of 20, without it half of them. Read at the first pass:
 # https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
 
 # How far a golden answer may be off. Another CPU adds up in another order (about 1e-7 a product);
 # a GPU adds more. A wrong weight, label or tokenizer is off by far more than either.
@@ -106,13 +106,7 @@ class Bundle:
     precision: str = "float32"  # or "bfloat16": of the recurrent layers' products
 
     def encode(self, text: str) -> Encoding:
-        return self._encoding(text, self.tokenizer.encode(text))
-
-    def encode_all(self, texts: Sequence[str]) -> list[Encoding]:
-        """What `encode` gives for each of `texts`, in less time where they are many."""
-        return list(map(self._encoding, texts, self.tokenizer.encode_all(texts)))
-
-    def _encoding(self, text: str, ids: list[int]) -> Encoding:
+        ids = self.tokenizer.encode(text)
         limit = self.metadata.max_tokens
         known = self._known(text, limit) if self.metadata.unk_id in ids else float(bool(ids))
         return Encoding(ids[:limit], len(ids) > limit, known)
@@ -137,7 +131,8 @@ class Bundle:
         """
         lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
         # (N, T): rows are filled as they lie in memory, then seen as (T, N)
-        ids = np.full((len(sequences), int(lengths.max())), self.metadata.pad_id, dtype=np.int64)
+        size = len(sequences), _few_lengths(int(lengths.max()))
+        ids = np.full(size, self.metadata.pad_id, dtype=np.int64)
         for row, sequence in zip(ids, sequences, strict=True):
             row[: len(sequence)] = sequence
         with torch.inference_mode():
@@ -174,6 +169,18 @@ class Bundle:
         """The answer to one text, in the form in which a bundle keeps it."""
         ids = self.encode(text).ids
         return Golden(text, tuple(ids), tuple(map(float, self.probabilities([ids])[0])))
+
+
+def _few_lengths(tokens: int) -> int:
+    """As many, or up to a sixteenth more: sixteen lengths between a power of two and the next.
+
+    What oneDNN keeps ready for each shape (above) then serves nearly every pass.
+
+    >>> [_few_lengths(tokens) for tokens in (1, 15, 32, 33, 99, 400, 1_024)]
+    [1, 15, 32, 34, 100, 400, 1024]
+    """
+    step = 1 << max(0, (tokens - 1).bit_length() - 5)
+    return -(-tokens // step) * step
 
 
 def script(module: torch.nn.Module) -> torch.jit.ScriptModule:

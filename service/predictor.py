@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from itertools import repeat
 from typing import Annotated
 
 import msgspec
@@ -121,7 +120,8 @@ class Predictor:
         deadline = began + self._deadline_seconds
         registry = self._registry.now  # one for all texts: bundles may be swapped meanwhile
         chosen = registry.get(model) if isinstance(model, str) else model
-        read = _encoded([chosen or registry.for_text(text) for text in texts], texts)
+        bundles = [chosen or registry.for_text(text) for text in texts]
+        read = [(bundle, bundle.encode(text)) for bundle, text in zip(bundles, texts, strict=True)]
         trace.tokenized(began)
         answers: list[Prediction | None] = [None] * len(texts)
         for bundle, places, future in self._submitted(read, deadline):
@@ -186,15 +186,6 @@ class Predictor:
             sequences = [read[place][1].ids for place in group]
             submitted.append((bundle, group, self._batcher.submit(bundle, sequences, deadline)))
         return submitted
-
-
-def _encoded(bundles: Sequence[Bundle], texts: Sequence[str]) -> list[tuple[Bundle, Encoding]]:
-    """Each text as its bundle reads it; a bundle is asked once for all of its texts."""
-    read: dict[int, tuple[Bundle, Encoding]] = {}
-    for bundle, places in _by_bundle(enumerate(bundles)):
-        encodings = bundle.encode_all([texts[place] for place in places])
-        read.update(zip(places, zip(repeat(bundle), encodings), strict=True))
-    return [read[place] for place in range(len(texts))]
 
 
 def _by_bundle(placed: Iterable[tuple[int, Bundle]]) -> list[tuple[Bundle, list[int]]]:

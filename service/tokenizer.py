@@ -7,13 +7,9 @@ sides cannot drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sentencepiece
-
-# One call for all starts a thread, which takes as long as some twenty short texts save.
-_MANY_TEXTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +51,14 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """The ids of the subwords of `text`; a blank text has none.
 
+        Several texts are encoded one by one. sentencepiece would take them all in one call, but it
+        starts a thread for that and holds the interpreter's lock until the thread has had its turn:
+        on busy cores that stops all other requests for longer than the texts take.
+
         >>> tokenizer.encode("Not bad at all!")     # ▁not ▁bad ▁at ▁all !
         [26, 122, 43, 38, 36]
         """
         ids: list[int] = self._processor.encode(_well_formed(text))
-        return ids
-
-    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
-        """What `encode` gives for each of `texts`, in less time where they are many.
-
-        >>> tokenizer.encode_all(["Not bad at all!", ""])
-        [[26, 122, 43, 38, 36], []]
-        """
-        if len(texts) < _MANY_TEXTS:
-            return [self.encode(text) for text in texts]
-        ids: list[list[int]] = self._processor.encode(
-            [_well_formed(text) for text in texts], num_threads=1
-        )
         return ids
 
     def tokens(self, text: str) -> list[Token]:

@@ -34,13 +34,6 @@ def places(tokens, text):
     return [(token.piece, text[token.start : token.end]) for token in tokens]
 
 
-@pytest.mark.parametrize("times", [1, 10])
-def test_many_texts_at_once_are_read_as_one_by_one(tokenizer, times):
-    texts = [parameter.values[0] for parameter in TEXTS] * times + ["", " "]
-    assert tokenizer.encode_all(texts) == [tokenizer.encode(text) for text in texts]
-    assert tokenizer.encode_all([]) == []
-
-
 @pytest.mark.parametrize("text", TEXTS)
 def test_encode_gives_the_ids_of_the_tokens(tokenizer, text):
     assert tokenizer.encode(text) == ids(tokenizer.tokens(text))
