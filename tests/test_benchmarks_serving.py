@@ -15,7 +15,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks.serving import __main__ as command
-from benchmarks.serving import cost, load, measure, processes, reading, report, running, soak, texts
+from benchmarks.serving import (
+    cost,
+    load,
+    measure,
+    network,
+    processes,
+    reading,
+    report,
+    running,
+    soak,
+    texts,
+)
 from benchmarks.serving.nothing import app as nothing
 from benchmarks.serving.probe import Probes, p99
 from benchmarks.serving.servers import OURS, SPEECH, Request, Server, servers
@@ -333,6 +344,44 @@ def test_a_plan_knows_how_many_loads_there_will_be():
     assert plan(connections=[1]).sweep_cells(reads) == [
         measure.Cell("long", 1), measure.Cell("short", 1),
     ]  # fmt: skip
+
+
+def test_the_network_alone_reads_each_request_and_says_how_fast(place):
+    found = network.run(place, [["Good.", "Not bad at all!"], ["Bad."]], seconds=0.05)
+    assert found.fault == ""
+    assert found.seconds == pytest.approx(0.05, abs=0.5)
+    assert 1 / found.per_second < 0.5
+    assert 0 < found.milliseconds["50"] <= found.milliseconds["99"]
+
+
+def test_a_network_that_cannot_be_loaded_is_left_out_with_the_reason(place, tmp_path):
+    with pytest.raises(running.NotMeasured, match="the network alone ended"):
+        network.run(replace(place, models=tmp_path), [["Good."]], seconds=0.05)
+
+
+def test_requests_of_many_texts_are_compared_with_the_network_alone(
+    place, tiny_bundle, monkeypatch
+):
+    """Once a round, for all numbers of connections; the other cases do not fill a pass."""
+    asked = []
+
+    def run(place, requests, seconds):
+        asked.append([len(texts) for texts in requests[:2]])
+        return load.Load(100, 0.5, {"50": 5.0, "90": 6.0, "99": 7.0}, {})
+
+    monkeypatch.setattr(network, "run", run)
+    monkeypatch.setattr(measure, "_turn", lambda *_: None)
+    whole = plan(
+        cases=[texts.CASES["short"], texts.CASES["64 texts"]], sweep_seconds=0, rounds=2,
+        place=place, bundle=tiny_bundle,
+    )  # fmt: skip
+    assert whole.loads() == 2 * (3 + 6 + 6 + 3)
+    found = measure.Found()
+    measure.measured(whole, found)
+    assert asked == [[64, 64]] * 2
+    assert [(each.case, each.connections, each.per_second) for each in found.figures] == [
+        ("64 texts", connections, 200.0) for connections in (1, 8, 32)
+    ] * 2
 
 
 def test_the_run_goes_on_without_a_peer_that_is_not_installed(place, tiny_bundle):

@@ -9,6 +9,7 @@ What is compared, and how it is kept fair:
   Ours runs as `make serve` starts it.
 - Servers have their turn in every round, and the ratio is taken within a round: medians of the
   rounds, with quartiles.
+- Requests of many texts are also read by the network alone, on all cores and without a server.
 - The first answers of each are checked against the bundle's own, and a single error under load
   makes its figure invalid.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from benchmarks.serving import load
+from benchmarks.serving import load, network
 from benchmarks.serving.probe import PATHS, p99, probing
 from benchmarks.serving.running import NotMeasured, Place, Running, check, started
 from benchmarks.serving.servers import OURS, Request, Server, Setting
@@ -128,6 +128,11 @@ class Plan:
         asked = [case for case in self.cases if not server.cases or case.name in server.cases]
         return asked or [self.cases[0]]
 
+    @property
+    def cases_of_the_network(self) -> list[Case]:
+        """Where a request fills a forward pass, and so says by itself what the network takes."""
+        return [case for case in self.cases if case.texts > 1]
+
     def sweeps(self, server: Server) -> bool:
         return self.sweep_seconds > 0 and len(server.settings) > 1
 
@@ -138,8 +143,9 @@ class Plan:
             for server in self.servers
             if self.sweeps(server)
         )
-        health = len(self.cases) * any(server.name == OURS for server in self.servers)
-        return swept + self.rounds * (health + sum(len(self.cells(s)) for s in self.servers))
+        ours = any(server.name == OURS for server in self.servers)
+        beside = ours * (len(self.cases) + len(self.cases_of_the_network))  # health checks, network
+        return swept + self.rounds * (beside + sum(len(self.cells(s)) for s in self.servers))
 
 
 def measured(plan: Plan, found: Found) -> None:
@@ -159,6 +165,8 @@ def measured(plan: Plan, found: Found) -> None:
                 _turn(plan, server, number, bodies, found)
             except (NotMeasured, load.LoadError) as reason:
                 found.left_out[server.name] = str(reason)
+        if any(server.name == OURS for server in taking_part):
+            _read_alone(plan, number, bodies, found)
 
 
 def _texts(cases: Sequence[Case], count: Count) -> dict[str, list[list[str]]]:
@@ -252,6 +260,26 @@ def _measure(
             round(done.per_second, 2), done.milliseconds, done.fault,
         )
     )  # fmt: skip
+
+
+def _read_alone(
+    plan: Plan, number: int, bodies: Mapping[str, list[list[str]]], found: Found
+) -> None:
+    """What the network alone makes of a case, which is the same for any number of connections."""
+    for case in plan.cases_of_the_network:
+        plan.advance(f"round {number + 1}: {network.NAME}, {case.name}")
+        try:
+            done = network.run(plan.place, bodies[case.name], plan.seconds)
+        except NotMeasured as reason:
+            found.left_out[network.NAME] = str(reason)
+            return
+        found.figures += [
+            Figure(
+                network.NAME, case.name, connections, number,
+                round(done.per_second, 2), done.milliseconds, "",
+            )
+            for connections in plan.connections
+        ]  # fmt: skip
 
 
 def _warm_up(
