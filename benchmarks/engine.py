@@ -218,10 +218,10 @@ def explanation_cost(
     batcher.start()
 
     def answer(*_: Tensor) -> Tensor:
-        return torch.from_numpy(batcher.submit(bundle, [ids], time.monotonic() + 60).result())
+        return torch.tensor(batcher.submit(bundle, [ids], time.monotonic() + 60).result())
 
     def explain(*_: Tensor) -> Tensor:
-        return torch.from_numpy(batcher.submit_reading(bundle, ids, time.monotonic() + 60).result())
+        return torch.tensor(batcher.submit_reading(bundle, ids, time.monotonic() + 60).result())
 
     nothing = torch.empty(0)
     ratios = [

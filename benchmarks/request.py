@@ -24,6 +24,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from benchmarks.options import add_rounds_of_bundles
@@ -64,7 +65,7 @@ class Instant:
         self.metadata, self.tokenizer = bundle.metadata, bundle.tokenizer
         self.encode = bundle.encode
 
-    def probabilities(self, sequences: Sequence[Sequence[int]]) -> Probabilities:
+    def probabilities(self, sequences: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         labels = len(self.metadata.labels)
         return np.full((len(sequences), labels), 1 / labels, dtype=np.float32)
 
@@ -78,7 +79,7 @@ class AtOnce:
         self, bundle: Bundle, sequences: Sequence[list[int]], deadline: float
     ) -> Future[Probabilities]:
         future: Future[Probabilities] = Future()
-        future.set_result(bundle.probabilities(sequences))
+        future.set_result(bundle.probabilities(sequences).tolist())
         return future
 
 

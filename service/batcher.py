@@ -24,9 +24,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
-
 from service import waiting
 from service.bundle import Bundle
 from service.errors import DeadlineError, OverloadedError
@@ -35,7 +32,7 @@ from service.trace import current
 
 log = logging.getLogger(__name__)
 
-Probabilities = npt.NDArray[np.float32]  # (N, K)
+Probabilities = list[list[float]]  # N rows of K, as Python's numbers: nobody computes with them
 
 # A forward pass may be padded to this many times its real tokens; beyond, two passes cost less.
 _MOST_PADDING = 1.25
@@ -60,7 +57,7 @@ class _Job:
         self.deadline = deadline  # of time.monotonic()
         self.trace = current()  # of the request, which is on this thread
         self.future: Future[Probabilities] = Future()
-        self.answers = np.empty((len(sequences), len(bundle.metadata.labels)), dtype=np.float32)
+        self.answers: Probabilities = [[]] * len(sequences)
         self.missing = len(sequences)
         self.tokens = sum(map(len, sequences))
         # From the longest to the shortest, so that what a round takes of one job is of like length.
@@ -76,8 +73,12 @@ class _Reading:
         self.deadline = deadline  # of time.monotonic()
         self.trace = current()
         self.future: Future[Probabilities] = Future()
-        self.answers = np.empty((len(ids), len(bundle.metadata.labels)), dtype=np.float32)
-        self.done = 0  # tokens
+        self.answers: Probabilities = []
+
+    @property
+    def done(self) -> int:
+        """Tokens."""
+        return len(self.answers)
 
 
 class Batcher:
@@ -154,7 +155,7 @@ class Batcher:
             deadline: of `time.monotonic()`; a text that has not been read by then is dropped.
 
         Returns:
-            The probabilities, (N, K), to come; or a `DeadlineError`.
+            The probabilities, N rows of K, to come; or a `DeadlineError`.
 
         Raises:
             OverloadedError: too much waits already.
@@ -241,7 +242,7 @@ class Batcher:
             deadline: of `time.monotonic()`.
 
         Returns:
-            The probabilities, (T, K), to come; or a `DeadlineError`.
+            The probabilities, T rows of K, to come; or a `DeadlineError`.
 
         Raises:
             OverloadedError: too much waits already.
@@ -378,7 +379,7 @@ def _read(batch: list[tuple[_Job, int]]) -> float | None:
     bundle = batch[0][0].bundle
     began = time.monotonic()
     try:
-        rows = bundle.probabilities([job.sequences[place] for job, place in batch])
+        rows = bundle.probabilities([job.sequences[place] for job, place in batch]).tolist()
     except Exception as error:  # noqa: BLE001  # this thread has to go on, and it is logged
         _read_apart(batch, error)
         return None
@@ -424,7 +425,7 @@ def _read_piece(reading: _Reading, most_tokens: int) -> float | None:
     while end < len(reading.ids) and (end + 1 - begin) * (end + 1) <= most_tokens:
         end += 1
     try:
-        reading.answers[begin:end] = reading.bundle.running_probabilities(reading.ids, begin, end)
+        reading.answers += reading.bundle.running_probabilities(reading.ids, begin, end).tolist()
     except Exception as error:  # this thread has to go on, and it is logged
         log.error(
             "the network failed within a text of %d tokens",
@@ -436,7 +437,6 @@ def _read_piece(reading: _Reading, most_tokens: int) -> float | None:
         return None
     ended = time.monotonic()
     reading.trace.was_read(began, ended)
-    reading.done = end
     if end == len(reading.ids):
         reading.future.set_result(reading.answers)
     return ended - began

@@ -125,7 +125,7 @@ class Predictor:
         trace.tokenized(began)
         answers: list[Prediction | None] = [None] * len(texts)
         for bundle, places, future in self._submitted(read, deadline):
-            for place, row in zip(places, _result(future, deadline).tolist(), strict=True):
+            for place, row in zip(places, _result(future, deadline), strict=True):
                 answers[place] = _prediction(bundle, read[place][1], row)
         predictions = [
             answer or _no_evidence(bundle, encoding)
@@ -145,7 +145,7 @@ class Predictor:
         trace.tokenized(began)
         if encoding.known > 0:
             future = self._batcher.submit(bundle, [encoding.ids], deadline)
-            (row,) = _result(future, deadline).tolist()
+            (row,) = _result(future, deadline)
             prediction = _prediction(bundle, encoding, row)
         else:
             prediction = _no_evidence(bundle, encoding)
@@ -168,7 +168,7 @@ class Predictor:
         trace.tokenized(began)
         if encoding.known > 0:
             future = self._batcher.submit_reading(bundle, encoding.ids, deadline)
-            rows = _result(future, deadline).tolist()
+            rows = _result(future, deadline)
         else:
             even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
             rows = [even] * len(encoding.ids)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-import numpy as np
 import pytest
 
 from service.batcher import Batcher
@@ -40,7 +39,7 @@ class StubBatcher:
             raise self._error
         future = Future()
         if self._rows is not None:
-            future.set_result(np.array(self._rows, dtype=np.float32))
+            future.set_result(self._rows)
         return future
 
 

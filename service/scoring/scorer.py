@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-import numpy as np
-
 from service.batcher import Batcher, Probabilities, of_like_length
 from service.bundle import Bundle
 from service.predictor import Prediction, Predictor
@@ -75,12 +73,14 @@ class AtOnce(Batcher):
     def submit(
         self, bundle: Bundle, sequences: Sequence[list[int]], deadline: float
     ) -> Future[Probabilities]:
-        """The probabilities, (N, K); there is no deadline to keep."""
-        answers = np.empty((len(sequences), len(bundle.metadata.labels)), dtype=np.float32)
+        """The probabilities, N rows of K; there is no deadline to keep."""
+        answers: Probabilities = [[]] * len(sequences)
         lengths = [len(sequence) for sequence in sequences]
         most = GPU_BATCH if bundle.device.type == "cuda" else CPU_BATCH
         for batch in of_like_length(lengths, *most):
-            answers[batch] = bundle.probabilities([sequences[place] for place in batch])
+            rows = bundle.probabilities([sequences[place] for place in batch])
+            for place, row in zip(batch, rows.tolist(), strict=True):
+                answers[place] = row
         future: Future[Probabilities] = Future()
         future.set_result(answers)
         return future
