@@ -169,12 +169,10 @@ class Batcher:
             self._submit_small(job, room)
             return job.future
         with self._changed:
-            if not self.alive:
-                raise OverloadedError("The service is stopping.")
             # One request alone may be larger than the queue: the limits on a request hold for it.
             too_many_texts = self._waiting_texts + len(sequences) > self._queue_texts
-            if (self._jobs and too_many_texts) or self._unanswered >= self._queue_requests:
-                raise OverloadedError("More requests are waiting than can be answered in time.")
+            too_many_requests = self._unanswered >= self._queue_requests
+            self._admit(unless=(self._jobs and too_many_texts) or too_many_requests)
             self._jobs.append(job)
             job.trace.waits()
             self._waiting_texts += len(sequences)
@@ -185,10 +183,8 @@ class Batcher:
 
     def _submit_small(self, job: _Job, room: waiting.WaitingRoom) -> None:
         """Queue a few texts for the thread of the loop, which this is."""
-        if not self.alive:
-            raise OverloadedError("The service is stopping.")
-        if self._small and self._small_texts + len(job.sequences) > self._queue_texts:
-            raise OverloadedError("More requests are waiting than can be answered in time.")
+        too_many_texts = self._small_texts + len(job.sequences) > self._queue_texts
+        self._admit(unless=self._small and too_many_texts)
         if not self._small:
             room.soon(partial(self._read_small, room))
         self._small.append(job)
@@ -249,16 +245,26 @@ class Batcher:
         """
         reading = _Reading(bundle, ids, deadline)
         with self._changed:
-            if not self.alive:
-                raise OverloadedError("The service is stopping.")
-            if self._unanswered >= self._queue_requests:
-                raise OverloadedError("More requests are waiting than can be answered in time.")
+            self._admit(unless=self._unanswered >= self._queue_requests)
             self._readings.append(reading)
             reading.trace.waits()
             self._unanswered += 1
             reading.future.add_done_callback(self._answered)
             self._changed.notify()
         return reading.future
+
+    def _admit(self, *, unless: object) -> None:
+        """
+        Args:
+            unless: true where there is no room for one more.
+
+        Raises:
+            OverloadedError: there is none, or soon there will be nobody to answer.
+        """
+        if not self.alive:
+            raise OverloadedError("The service is stopping.")
+        if unless:
+            raise OverloadedError("More requests are waiting than can be answered in time.")
 
     def _run(self) -> None:
         try:

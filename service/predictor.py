@@ -116,13 +116,7 @@ class Predictor:
         """
         if len(texts) == 1:
             return [self.predict_one(texts[0], model)]
-        trace, began = current(), time.monotonic()
-        deadline = began + self._deadline_seconds
-        registry = self._registry.now  # one for all texts: bundles may be swapped meanwhile
-        chosen = registry.get(model) if isinstance(model, str) else model
-        bundles = [chosen or registry.for_text(text) for text in texts]
-        read = [(bundle, bundle.encode(text)) for bundle, text in zip(bundles, texts, strict=True)]
-        trace.tokenized(began)
+        read, deadline = self._encoded(texts, model)
         answers: list[Prediction | None] = [None] * len(texts)
         for bundle, places, future in self._submitted(read, deadline):
             for place, row in zip(places, _result(future, deadline), strict=True):
@@ -131,25 +125,19 @@ class Predictor:
             answer or _no_evidence(bundle, encoding)
             for answer, (bundle, encoding) in zip(answers, read, strict=True)
         ]
-        trace.predictions += predictions
+        current().predictions += predictions
         return predictions
 
     def predict_one(self, text: str, model: str | Bundle | None = None) -> Prediction:
         """What `predict` says of one text: most requests have no more."""
-        trace, began = current(), time.monotonic()
-        deadline = began + self._deadline_seconds
-        registry = self._registry.now
-        chosen = registry.get(model) if isinstance(model, str) else model
-        bundle = chosen or registry.for_text(text)
-        encoding = bundle.encode(text)
-        trace.tokenized(began)
+        [(bundle, encoding)], deadline = self._encoded([text], model)
         if encoding.known > 0:
             future = self._batcher.submit(bundle, [encoding.ids], deadline)
             (row,) = _result(future, deadline)
             prediction = _prediction(bundle, encoding, row)
         else:
             prediction = _no_evidence(bundle, encoding)
-        trace.predictions.append(prediction)
+        current().predictions.append(prediction)
         return prediction
 
     def explain(self, text: str, model: str | None = None) -> Explanation:
@@ -160,12 +148,7 @@ class Predictor:
             OverloadedError: too much waits already.
             DeadlineError: the answer was not ready in time.
         """
-        trace, began = current(), time.monotonic()
-        deadline = began + self._deadline_seconds
-        registry = self._registry.now
-        bundle = registry.get(model) if model is not None else registry.for_text(text)
-        encoding = bundle.encode(text)
-        trace.tokenized(began)
+        [(bundle, encoding)], deadline = self._encoded([text], model)
         if encoding.known > 0:
             future = self._batcher.submit_reading(bundle, encoding.ids, deadline)
             rows = _result(future, deadline)
@@ -173,8 +156,20 @@ class Predictor:
             even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
             rows = [even] * len(encoding.ids)
         explanation = _explanation(bundle, text, encoding, rows)
-        trace.predictions.append(explanation)
+        current().predictions.append(explanation)
         return explanation
+
+    def _encoded(
+        self, texts: Sequence[str], model: str | Bundle | None
+    ) -> tuple[list[tuple[Bundle, Encoding]], float]:
+        """Each text as its bundle reads it, and the moment at which the answer comes too late."""
+        trace, began = current(), time.monotonic()
+        registry = self._registry.now  # one for all texts: bundles may be swapped meanwhile
+        chosen = registry.get(model) if isinstance(model, str) else model
+        bundles = [chosen or registry.for_text(text) for text in texts]
+        read = [(bundle, bundle.encode(text)) for bundle, text in zip(bundles, texts, strict=True)]
+        trace.tokenized(began)
+        return read, began + self._deadline_seconds
 
     def _submitted(
         self, read: list[tuple[Bundle, Encoding]], deadline: float
