@@ -68,12 +68,13 @@ class Server(Protocol):
 class _Request:
     """A request as it comes in."""
 
-    __slots__ = ("body", "environ", "keep_alive", "since", "size", "whole_head")
+    __slots__ = ("body", "environ", "held_back", "keep_alive", "since", "size", "whole_head")
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.environ = environ
         self.since = time.monotonic()
         self.whole_head = False
+        self.held_back = False  # its body comes when the client is told to go on
         self.body = bytearray()
         self.size = 0  # bytes of the body that were kept
         self.keep_alive = True
@@ -96,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._reading: _Request | None = None
         self._head = 0  # bytes since the last piece of a body, or the end of a request
         self._fault = ""  # why the parser was told to stop
+        self._refusal = b""  # the last that is sent, behind the answers of who asked before
         self._ahead: deque[_Request] = deque()
         self._busy = False  # a request is with the application
         self._deaf = False  # what comes from now on is not read
@@ -232,21 +234,28 @@ class Connection(asyncio.Protocol):
         request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if version == "1.1" and environ.get("HTTP_EXPECT", "").lower() == "100-continue":
-            # A body that is too large is refused before it is sent; and who sends requests ahead
-            # gets no answer out of turn: the body will come without it.
+            # A body that is too large is refused before it is sent.
             if length > self._server.max_body:
                 request.keep_alive = False
                 self._came(request)
-            elif self.idle:
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            else:
+                request.held_back = True
+                self._ask_for_the_body()
         if length > self._server.max_body:
             request.size = self._server.max_body + 1  # nothing of it is kept
+
+    def _ask_for_the_body(self) -> None:
+        """Of a client that holds it back; never out of turn, which would pass for an answer."""
+        if self._reading is not None and self._reading.held_back and self.idle:
+            self._reading.held_back = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         self._head = 0
         request = self._reading
         if request is None:  # it was refused before its body came
             return
+        request.held_back = False  # it did not wait, or not any longer
         # One byte too many tells the application that there was more than it takes.
         room = self._server.max_body + 1 - request.size
         if room > 0:
@@ -302,8 +311,13 @@ class Connection(asyncio.Protocol):
         nothing_left = not (self._ahead or self._unread)
         if last or (nothing_left and (self._deaf or self._ended)):
             self._ahead.clear()
-            self._close()
-        elif not nothing_left:
+            if self._refusal and not last:
+                self._end_with_the_refusal()
+            else:
+                self._close()
+        elif nothing_left:
+            self._ask_for_the_body()
+        else:
             # Not from here: this may be a request's greenlet, which is to end.
             self._loop.call_soon(self._go_on)
 
@@ -339,12 +353,16 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
-        """Answer what is not HTTP, and read no more; who asked before is answered first, and then
-        the connection is closed without it."""
+        """Answer what is not HTTP, as soon as who asked before is answered, and read no more."""
         self._deaf = True
         self._unread.clear()
-        if self.idle and not self._transport.is_closing():
-            self._transport.write(problem(status, code, detail))
+        self._refusal = problem(status, code, detail)
+        if self.idle:
+            self._end_with_the_refusal()
+
+    def _end_with_the_refusal(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(self._refusal)
             self._transport.write_eof()
             self._loop.call_later(LINGER_SECONDS, self._transport.abort)
 

@@ -395,6 +395,19 @@ def test_what_is_no_request_is_a_400_and_the_end(client, request_):
     assert file.read() == b""
 
 
+def test_who_asked_before_it_is_answered_first(server, client):
+    server.waits["/waits"] = Future()
+    file = client.makefile("rb")
+    client.sendall(post(b"/waits") + post(b"/next") + b"hello\r\n\r\n")
+    while server.order != ["/waits"]:
+        time.sleep(0.001)
+    server.waits["/waits"].set_result(None)
+    for path in ("/waits", "/next"):
+        assert json.loads(read_answer(client, file)[2])["PATH_INFO"] == path
+    assert refused(client, b"", file) == (400, "bad-request")
+    assert file.read() == b""
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -469,6 +482,32 @@ def test_who_asks_first_is_told_to_go_on_with_a_body(client):
     file = client.makefile("rb")
     assert file.readline() + file.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert json.loads(ask(client, b"ok", file)[2])["body"] == "ok"
+
+
+def test_who_asks_first_is_told_to_go_on_when_it_is_its_turn(server, client):
+    server.waits["/waits"] = Future()
+    file = client.makefile("rb")
+    request = post(b"/", b"ok", b"Expect: 100-continue\r\n")
+    client.sendall(post(b"/waits") + request[:-2])
+    while server.order != ["/waits"]:
+        time.sleep(0.001)
+    server.waits["/waits"].set_result(None)
+    assert json.loads(read_answer(client, file)[2])["PATH_INFO"] == "/waits"
+    assert file.readline() + file.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert json.loads(ask(client, b"ok", file)[2])["body"] == "ok"
+
+
+def test_who_does_not_wait_for_it_is_not_told(server, client):
+    server.waits["/waits"] = Future()
+    file = client.makefile("rb")
+    client.sendall(post(b"/waits") + post(b"/", b"ok", b"Expect: 100-continue\r\n"))
+    while server.order != ["/waits"]:
+        time.sleep(0.001)
+    server.waits["/waits"].set_result(None)
+    answers = [json.loads(read_answer(client, file)[2]) for _ in range(2)]
+    assert [(answer["PATH_INFO"], answer["body"]) for answer in answers] == [
+        ("/waits", ""), ("/", "ok"),
+    ]  # fmt: skip
 
 
 def test_who_asks_first_is_refused_a_body_that_is_too_large(client):
