@@ -37,17 +37,17 @@ help: ## list the targets
 
 setup: $(VENV)/.torch ## install what serving needs into .venv
 
-setup-training: $(VENV)/.training
+setup-training: $(VENV)/.training ## install what training needs as well
 
-setup-dev: $(VENV)/.dev
+setup-dev: $(VENV)/.dev ## install what tests and checks need
 
-setup-benchmarks: $(VENV)/.benchmarks
+setup-benchmarks: $(VENV)/.benchmarks ## install what benchmarks need
 
 setup-servers: $(SERVERS_VENV)/.servers ## install the servers that `make benchmark` compares with into .venv-servers
 
-setup-e2e: $(VENV)/.e2e
+setup-e2e: $(VENV)/.e2e ## install other people's clients and what drives a browser
 
-setup-otel: $(VENV)/.otel
+setup-otel: $(VENV)/.otel ## install OpenTelemetry
 
 serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODELS_DIR)
 	@exec $(PY) -m gunicorn -c service/gunicorn.conf.py service.wsgi:app
@@ -109,7 +109,7 @@ screenshots: setup-e2e ## take the README's pictures of the page; needs Chromium
 e2e: setup-dev setup-e2e ## train for real, build the image, ask it over HTTP (minutes; needs Docker)
 	$(PY) -m pytest -s $(E2E)
 
-ci-train-serve: setup-dev
+ci-train-serve: setup-dev ## train on real data, then serve it (DATASET_MIRROR)
 	$(PY) -m pytest tests/e2e/test_train_to_serve.py
 
 docker-build: ## build the image (GPU=1 for CUDA)

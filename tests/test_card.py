@@ -120,8 +120,17 @@ def test_it_says_how_long_training_took_if_that_is_known(metadata, tmp_path, sec
 
 def test_it_says_what_unlabelled_texts_were_used_for(metadata):
     assert "Unlabelled texts serve word vectors. " in card(metadata)
-    knobs = metadata.hyper_parameters | {"lm_epochs": 1, "student": 1}
-    assert "the language model, the student" in card(replace(metadata, hyper_parameters=knobs))
+    for knobs, said in (
+        ({"lm_epochs": 1}, "serve word vectors and the language model. "),
+        ({"student": 1}, "serve word vectors and the student, who"),
+        (
+            {"student": 1, "teacher_lm_epochs": 1},
+            "serve word vectors, the language model and the student, who",
+        ),
+        ({"teacher_lm_epochs": 1}, "serve word vectors. "),
+    ):
+        used = replace(metadata, hyper_parameters=metadata.hyper_parameters | knobs)
+        assert said in card(used)
 
 
 @pytest.mark.parametrize("datasets", RECIPES, ids="-".join)

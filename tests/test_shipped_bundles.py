@@ -13,6 +13,7 @@ import pytest
 
 from service.app import create_app
 from service.bundle import Bundle, load_bundle
+from service.contract.operations import OPERATIONS
 from service.settings import Settings
 from training.behave import behave
 from training.datasets import Store, load_test
@@ -130,6 +131,27 @@ def test_the_service_answers_right(client, text, label, model):
     answer = client.post("/predict", json={"text": text}).get_json()
     assert (answer["label"], answer["model"]) == (label, model)
     assert answer["score"] > 0.5
+
+
+def near(found: object, shown: object) -> bool:
+    """Alike, but for what another processor or precision changes of a number."""
+    if isinstance(found, dict) and isinstance(shown, dict):
+        return found.keys() == shown.keys() and all(near(found[key], shown[key]) for key in shown)
+    if isinstance(found, list) and isinstance(shown, list):
+        return len(found) == len(shown) and all(map(near, found, shown))
+    return found == (pytest.approx(shown, abs=0.01) if isinstance(shown, float) else shown)
+
+
+@pytest.mark.parametrize(
+    "name", ["predict", "explain", "huggingface", "v1_predict", "v2_infer", "invocations"]
+)
+def test_the_contract_shows_what_the_service_answers(client, name):
+    [operation] = [operation for operation in OPERATIONS if operation.name == name]
+    for example in operation.examples:
+        path = operation.path.format(**(example.path or {}))
+        if isinstance(example.request, dict):
+            found = client.post(path, json=example.request).get_json()
+            assert near(found, example.answer), f"{example.summary}: {found}"
 
 
 @pytest.mark.parametrize("text", ["42", "2024-05-01", "qxv zkwj", "책상", "La rue et la maison"])

@@ -217,9 +217,11 @@ def _confusions(metadata: Metadata) -> list[str]:
 def _unlabelled(metadata: Metadata) -> str:
     used = metadata.hyper_parameters
     served = ["word vectors"]
-    served += ["the language model"] if used.get("lm_epochs") else []
-    served += ["the student, who is told the teachers' answers"] if used.get("student") else []
-    return f"Unlabelled texts serve {', '.join(served)}."
+    student = used.get("student")
+    models = used.get("lm_epochs") or (student and used.get("teacher_lm_epochs"))
+    served += ["the language model"] if models else []
+    served += ["the student, who learns the teachers' answers to them"] if student else []
+    return f"Unlabelled texts serve {_listed(served)}."
 
 
 def _time(time: Mapping[str, int] | None) -> list[str]:
@@ -227,7 +229,8 @@ def _time(time: Mapping[str, int] | None) -> list[str]:
         return []
     minutes = max(1, round(time["seconds"] / 60))
     spent = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-    return [f"Training took {spent} with {time['threads']} threads.", ""]
+    threads = f"{time['threads']} thread{'s' * (time['threads'] != 1)}"
+    return [f"Training took {spent} with {threads}.", ""]
 
 
 def _pictures(paths: Sequence[str]) -> list[str]:
@@ -268,12 +271,12 @@ def _limits(metadata: Metadata) -> str:
     )
 
 
-def _listed(labels: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     """
-    >>> _listed(["negative", "neutral", "positive"])
-    'negative, neutral and positive'
+    >>> _listed(["negative", "neutral", "positive"]), _listed(["word vectors"])
+    ('negative, neutral and positive', 'word vectors')
     """
-    return " and ".join([", ".join(labels[:-1]), labels[-1]])
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _value(value: Any) -> str:

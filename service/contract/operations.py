@@ -24,15 +24,15 @@ _MODEL = {
     "version": "1",
     "language": "en",
     "labels": ["negative", "positive"],
-    "max_tokens": 512,
+    "max_tokens": 1024,
     "pad_id": 0,
     "unk_id": 1,
     "datasets": [{"name": "imdb", "licence": "none stated, cite"}],
-    "figures": {"imdb": {"accuracy": 0.918}},
+    "figures": {"imdb": {"accuracy": 0.925}},
     "hyper_parameters": {"seed": 1},
     "torch_version": "2.13.0",
     "git_commit": "unknown",
-    "format_version": 1,
+    "format_version": 2,
     "default": True,
     "device": "cpu",
 }
@@ -47,13 +47,13 @@ _READING = [
         "scores": {"negative": score, "positive": round(1 - score, 6)},
     }
     for text, start, score, added in (
-        ("This", 0, 0.240282, -0.259718),
-        ("is", 5, 0.281713, 0.041431),
-        ("not", 8, 0.788033, 0.50632),
-        ("good", 12, 0.935819, 0.147786),
-        ("at", 17, 0.94006, 0.004241),
-        ("all", 20, 0.933966, -0.006094),
-        (".", 23, 0.925209, -0.008757),
+        ("This", 0, 0.370336, -0.129664),
+        ("is", 5, 0.368487, -0.001849),
+        ("not", 8, 0.864615, 0.496128),
+        ("good", 12, 0.982659, 0.118044),
+        ("at", 17, 0.985927, 0.003268),
+        ("all", 20, 0.986699, 0.000772),
+        (".", 23, 0.985236, -0.001463),
     )
 ]
 _EXPLANATION = {**NEGATIVE, "reading": _READING}

@@ -38,7 +38,12 @@ _JSON_LENGTH = Annotated[
 ]
 _OUTPUTS = [
     {"name": "label", "datatype": "BYTES", "shape": [1], "data": ["negative"]},
-    {"name": "probabilities", "datatype": "FP32", "shape": [1, 2], "data": [0.925209, 0.07479]},
+    {
+        "name": "probabilities",
+        "datatype": "FP32",
+        "shape": [1, 2],
+        "data": list(NEGATIVE["scores"].values()),
+    },
 ]
 
 

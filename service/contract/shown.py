@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-NEGATIVE = {
+NEGATIVE: dict[str, Any] = {
     "label": "negative",
-    "score": 0.925209,
-    "scores": {"negative": 0.925209, "positive": 0.07479},
+    "score": 0.985236,
+    "scores": {"negative": 0.985236, "positive": 0.014764},
     "model": "reviews-en",
     "tokens": 7,
     "truncated": False,
     "known": 1.0,
 }
-POSITIVE = {
+POSITIVE: dict[str, Any] = {
     "label": "positive",
-    "score": 0.997978,
-    "scores": {"negative": 0.002022, "positive": 0.997978},
+    "score": 0.9959,
+    "scores": {"negative": 0.0041, "positive": 0.9959},
     "model": "reviews-ko",
     "tokens": 5,
     "truncated": False,
     "known": 1.0,
 }
 CLASSES = [
-    {"label": "negative", "score": 0.925209},
-    {"label": "positive", "score": 0.07479},
+    {"label": "negative", "score": 0.985236},
+    {"label": "positive", "score": 0.014764},
 ]
 
 
