@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -85,6 +86,8 @@ def create_app(
             metrics=metrics,
         )
         batcher.start()
+        # A thread that is inside torch when Python ends takes the process down with it.
+        atexit.register(batcher.stop)
 
     def tell(name: str, outcome: str) -> None:
         metrics.swapped(name, outcome)

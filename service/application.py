@@ -23,7 +23,8 @@ class Application(Flask):
             return super().create_url_adapter(None)
         environ = request.environ
         scheme, path = environ["wsgi.url_scheme"], environ["PATH_INFO"]
-        server = environ["SERVER_NAME"], int(environ["SERVER_PORT"])
+        port = environ["SERVER_PORT"]  # a proxy's client may have made it up
+        server = environ["SERVER_NAME"], int(port) if port.isdecimal() and port.isascii() else None
         request.host = _host(scheme, environ.get("HTTP_HOST"), server)
         if not path.isascii():
             path = path.encode("latin-1").decode(errors="replace")  # as PEP 3333 packs UTF-8
@@ -40,6 +41,6 @@ class Application(Flask):
 
 
 @lru_cache(1_024)  # clients name the same host in all requests
-def _host(scheme: str, named: str | None, server: tuple[str, int]) -> str:
+def _host(scheme: str, named: str | None, server: tuple[str, int | None]) -> str:
     """What the client calls this host; "" if no host can be called so."""
     return get_host(scheme, named, server)

@@ -21,7 +21,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from functools import partial
 
 from service import waiting
@@ -155,7 +156,8 @@ class Batcher:
             deadline: of `time.monotonic()`; a text that has not been read by then is dropped.
 
         Returns:
-            The probabilities, N rows of K, to come; or a `DeadlineError`.
+            The probabilities, N rows of K, to come; or a `DeadlineError`. Who cancels it is not
+            read any further.
 
         Raises:
             OverloadedError: too much waits already.
@@ -291,7 +293,7 @@ class Batcher:
     def _take(self) -> list[tuple[_Job, int]]:
         """The texts of the next round, all for one bundle; called with the lock held."""
         now = time.monotonic()
-        # Out of time, or failed in an earlier round.
+        # Out of time, failed in an earlier round, or withdrawn.
         for job in [job for job in self._jobs if job.deadline <= now or job.future.done()]:
             self._jobs.remove(job)
             self._waiting_texts -= len(job.waiting)
@@ -395,8 +397,9 @@ def _read(batch: list[tuple[_Job, int]]) -> float | None:
     for (job, place), row in zip(batch, rows, strict=True):
         job.answers[place] = row
         job.missing -= 1
-        if job.missing == 0 and not job.future.done():
-            job.future.set_result(job.answers)
+        if job.missing == 0:
+            with suppress(InvalidStateError):  # it has failed, or nobody waits for it any more
+                job.future.set_result(job.answers)
     return ended - began
 
 
@@ -449,7 +452,7 @@ def _read_piece(reading: _Reading, most_tokens: int) -> float | None:
 
 
 def _fail(job: _Job | _Reading, error: Exception) -> None:
-    if not job.future.done():
+    with suppress(InvalidStateError):  # it has failed before, or nobody waits for it any more
         job.future.set_exception(error)
 
 

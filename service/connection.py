@@ -98,11 +98,13 @@ class Connection(asyncio.Protocol):
         self._head = 0  # bytes since the last piece of a body, or the end of a request
         self._fault = ""  # why the parser was told to stop
         self._refusal = b""  # the last that is sent, behind the answers of who asked before
+        self._unwanted = False  # a body may come that nobody reads
         self._ahead: deque[_Request] = deque()
         self._busy = False  # a request is with the application
         self._deaf = False  # what comes from now on is not read
         self._ended = False  # the client sends no more
         self._full = False  # the client does not read its answers
+        self._unsent = 0  # bytes of them, at the last look
         self.quiet_since = time.monotonic()  # when it last sent or was sent something
 
     # --- asyncio's side ----------------------------------------------------------------------
@@ -138,7 +140,7 @@ class Connection(asyncio.Protocol):
         self.quiet_since = time.monotonic()
         if self._deaf:
             return
-        if len(data) <= PIECE and not self._unread:
+        if len(data) <= PIECE and not self._unread and len(self._ahead) < MAX_AHEAD:
             self._feed(data)
         else:
             self._unread += data
@@ -228,15 +230,22 @@ class Connection(asyncio.Protocol):
             self._stop(f"HTTP/{version} is not spoken here; send HTTP/1.1.")
         if version == "1.1" and "HTTP_HOST" not in environ:
             self._stop("It has no Host header.")
+        if version == "1.0" and "HTTP_TRANSFER_ENCODING" in environ:
+            # A proxy that does not know of chunks in 1.0 would see another end of it (RFC 9112).
+            self._stop("HTTP/1.0 has no Transfer-Encoding; send HTTP/1.1.")
         environ["REQUEST_METHOD"] = parser.get_method().decode("latin-1")
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
-        environ["PATH_INFO"], environ["QUERY_STRING"] = _path_and_query(environ["RAW_URI"])
+        try:
+            environ["PATH_INFO"], environ["QUERY_STRING"] = _path_and_query(environ["RAW_URI"])
+        except ValueError:
+            self._stop("Its address cannot be read.")
         request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if version == "1.1" and environ.get("HTTP_EXPECT", "").lower() == "100-continue":
             # A body that is too large is refused before it is sent.
             if length > self._server.max_body:
                 request.keep_alive = False
+                self._unwanted = True
                 self._came(request)
             else:
                 request.held_back = True
@@ -313,6 +322,8 @@ class Connection(asyncio.Protocol):
             self._ahead.clear()
             if self._refusal and not last:
                 self._end_with_the_refusal()
+            elif self._unwanted:
+                self._end_gently()
             else:
                 self._close()
         elif nothing_left:
@@ -339,12 +350,16 @@ class Connection(asyncio.Protocol):
         """Close it where nothing has happened on it for so long; end what will come to nothing."""
         # What has come and waits here to be read is not the client's delay.
         late = self._reading is not None and now - self._reading.since > READ_SECONDS
+        unsent = self._transport.get_write_buffer_size()
+        if unsent < self._unsent:
+            self.quiet_since = now  # the client reads, however slowly
+        self._unsent = unsent
         if late and not self._unread:
             self._reading = None
             detail = f"It did not come within {READ_SECONDS} seconds."
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "request-timeout", detail)
         elif now - self.quiet_since > quiet_seconds and not self._busy:
-            if self._transport.get_write_buffer_size():
+            if unsent:
                 self.abort()  # its client has stopped reading: it would never be sent to the end
             elif self.idle:
                 self._close()
@@ -363,8 +378,13 @@ class Connection(asyncio.Protocol):
     def _end_with_the_refusal(self) -> None:
         if not self._transport.is_closing():
             self._transport.write(self._refusal)
-            self._transport.write_eof()
-            self._loop.call_later(LINGER_SECONDS, self._transport.abort)
+            self._end_gently()
+
+    def _end_gently(self) -> None:
+        """Where the client may still send."""
+        self._deaf = True
+        self._transport.write_eof()
+        self._loop.call_later(LINGER_SECONDS, self._transport.abort)
 
     def _close(self) -> None:
         self._deaf = True
@@ -388,11 +408,7 @@ class Answer:
         self._keep_alive = request.keep_alive
         self._status = ""
         self._headers: list[tuple[str, str]] = []
-
-    @property
-    def last(self) -> bool:
-        """Whether the connection is closed behind it."""
-        return not self._keep_alive or self._server.stopping
+        self.last = False  # whether the connection is closed behind it, as its head says
 
     def of(self, application: WSGIApplication) -> bytes:
         """The whole answer: head and body."""
@@ -404,10 +420,11 @@ class Answer:
                 close = getattr(parts, "close", None)
                 if close is not None:
                     close()
+            self.last = not self._keep_alive or self._server.stopping
             return self._head(len(body)) + body
         except Exception:  # the client is told nothing of it, and the log all
             log.exception("the application failed at %s", self._environ["PATH_INFO"])
-            self._keep_alive = False
+            self.last = True
             detail = "The service failed; its log says why."
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
 

@@ -163,7 +163,6 @@ class OverloadedError(RequestError):
 
     def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail, {"Retry-After": str(retry_after)})
-        self.retry_after = retry_after
 
 
 class DeadlineError(RequestError):

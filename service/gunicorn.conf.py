@@ -118,7 +118,7 @@ def import_once():
 
 
 def prepare_metrics():
-    # prometheus_client looks at the variable when a worker imports it.
+    # prometheus_client looks at the variable when it is imported: before `import_once`.
     try:
         folder = metrics_folder.prepared(settings.prometheus_multiproc_dir, worker_tmp_dir)
     except StartError as error:
@@ -128,7 +128,7 @@ def prepare_metrics():
 
 def child_exit(server, worker):
     """A worker is gone: what it counted stays, what it had in hand does not."""
-    from prometheus_client.multiprocess import mark_process_dead  # not before it is needed
+    from prometheus_client.multiprocess import mark_process_dead  # behind `prepare_metrics`
 
     mark_process_dead(worker.pid)
 

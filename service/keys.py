@@ -88,19 +88,20 @@ class Keys:
         try:
             self._look_at = time.monotonic() + self._look_seconds
             version = _version(self._path)
-            if version != self._version:
+            if version != self._version and (self._read_again() or version is None):
                 self._version = version
-                self._read_again()
         finally:
             self._looking.release()
 
-    def _read_again(self) -> None:
+    def _read_again(self) -> bool:
+        """Returns whether the file was read, whatever stands in it: else it is tried again."""
         try:
             self._digests = self._read()
         except KeysError as error:
             log.error("%s The keys from before stay valid.", error)
-        else:
-            log.info("API keys read again: %d valid", len(self))
+            return not isinstance(error.__cause__, OSError)
+        log.info("API keys read again: %d valid", len(self))
+        return True
 
     def _read(self) -> dict[str, bytes]:
         entries = list(_listed(self._listed))

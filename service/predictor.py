@@ -14,7 +14,7 @@ from msgspec import Meta
 from service import waiting
 from service.batcher import Batcher, Probabilities
 from service.bundle import Bundle, Encoding
-from service.errors import DeadlineError
+from service.errors import DeadlineError, OverloadedError
 from service.registry import Registry
 from service.trace import current
 
@@ -153,8 +153,7 @@ class Predictor:
             future = self._batcher.submit_reading(bundle, encoding.ids, deadline)
             rows = _result(future, deadline)
         else:
-            even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
-            rows = [even] * len(encoding.ids)
+            rows = [_even(bundle)] * len(encoding.ids)
         explanation = _explanation(bundle, text, encoding, rows)
         current().predictions.append(explanation)
         return explanation
@@ -175,11 +174,17 @@ class Predictor:
         self, read: list[tuple[Bundle, Encoding]], deadline: float
     ) -> list[tuple[Bundle, list[int], Future[Probabilities]]]:
         """What was handed to the batcher: per bundle, the places of its texts and the answers."""
-        submitted = []
+        submitted: list[tuple[Bundle, list[int], Future[Probabilities]]] = []
         telling = [place for place, (_, encoding) in enumerate(read) if encoding.known > 0]
         for bundle, group in _by_bundle((place, read[place][0]) for place in telling):
             sequences = [read[place][1].ids for place in group]
-            submitted.append((bundle, group, self._batcher.submit(bundle, sequences, deadline)))
+            try:
+                future = self._batcher.submit(bundle, sequences, deadline)
+            except OverloadedError:
+                for _, _, other in submitted:  # of which nobody will hear
+                    other.cancel()
+                raise
+            submitted.append((bundle, group, future))
         return submitted
 
 
@@ -245,5 +250,9 @@ def _explanation(
 def _no_evidence(bundle: Bundle, encoding: Encoding) -> Prediction:
     """A blank text, or one of which no character is known, says nothing: every label is as
     likely."""
-    even = [1 / len(bundle.metadata.labels)] * len(bundle.metadata.labels)
-    return _prediction(bundle, encoding, even)
+    return _prediction(bundle, encoding, _even(bundle))
+
+
+def _even(bundle: Bundle) -> list[float]:
+    labels = len(bundle.metadata.labels)
+    return [1 / labels] * labels

@@ -122,9 +122,6 @@ class Registry:
     def default(self) -> Bundle:
         return self.now.default
 
-    def find(self, name: str) -> Bundle | None:
-        return self.now.find(name)
-
     def get(self, name: str) -> Bundle:
         """
         Raises:

@@ -6,8 +6,8 @@ work. Here each request is a greenlet (https://greenlet.readthedocs.io) of the w
 loop instead. While it waits, the loop answers others; when a forward pass has ended, all whom it
 answered go on after a single wake-up.
 
-Only `result` knows of this. On a thread of its own (a command, a test, a request that is too large
-for the loop) it waits as a thread does.
+Only `result` and `room` know of this. On a thread of its own (a command, a test, a request that is
+too large for the loop) `result` waits as a thread does.
 """
 
 from __future__ import annotations

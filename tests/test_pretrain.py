@@ -16,7 +16,7 @@ from training.checkpoint import Interrupted, Run
 from training.config import NetworkConfig, PretrainConfig
 from training.errors import TrainingError
 from training.model import SentimentNetwork
-from training.pretrain import LanguageModel, Pretrainer
+from training.pretrain import LanguageModel, Pretrainer, how_likely_drawn
 
 CPU = torch.device("cpu")
 VOCABULARY = 12
@@ -85,6 +85,43 @@ def test_with_all_words_as_candidates_the_loss_is_that_of_a_full_softmax():
         expected = torch.nn.functional.cross_entropy(logits, ids[1:, 0])
         found = language(ids, torch.tensor([3]))
     assert float(found) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_it_begins_by_knowing_how_frequent_each_token_is():
+    """Where nothing is known of what stands before, the best loss is their entropy."""
+    model = network(directions=1)
+    with torch.no_grad():
+        model.embedding.weight.zero_()
+    counts = torch.tensor([0, 0, 800, 100, 50, 25, 25, 0, 0, 0, 0, 0])
+    language = LanguageModel(model, counts, candidates=VOCABULARY).eval()
+    text = torch.repeat_interleave(torch.arange(VOCABULARY), counts)[torch.randperm(1_000)]
+    with torch.no_grad():
+        found = float(language(text.unsqueeze(1), torch.tensor([1_000])))
+    share = counts[counts > 0] / 1_000
+    assert found == pytest.approx(float(-(share * share.log()).sum()), abs=0.02)
+
+
+def test_there_are_no_more_candidates_than_tokens():
+    counts = torch.tensor([0, 0, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0])
+    language = LanguageModel(network(), counts, candidates=512).eval()
+    assert math.isfinite(loss_of(language, [[2, 3, 4]]))
+
+
+def test_how_likely_a_token_is_to_be_drawn_is_known():
+    share = torch.tensor([0.0, 0.6, 0.2, 0.1, 0.05, 0.05])
+    torch.manual_seed(1)
+    drawn = [torch.multinomial(share, 3, replacement=False) for _ in range(4_000)]
+    found = torch.bincount(torch.cat(drawn), minlength=6) / 4_000
+    expected = how_likely_drawn(share, 3)
+    assert float(expected.sum()) == pytest.approx(3, abs=1e-4)
+    torch.testing.assert_close(expected, found, rtol=0, atol=0.05)
+    assert how_likely_drawn(share, 5).tolist() == [0, 1, 1, 1, 1, 1]
+
+
+def test_its_dropout_is_its_own():
+    model = network()
+    language = LanguageModel(model, frequencies(), candidates=8, dropout=0.4)
+    assert (language.dropout.p, model.reader.embedding_dropout.p) == (0.4, 0.0)
 
 
 def test_padding_is_not_foretold():

@@ -15,7 +15,7 @@ import torch
 from test_train_to_serve import Workplace
 
 from service.bundle import load_bundle
-from training.stages import cropped, in_pieces
+from training.stages import again, cropped, in_pieces
 
 GOOD = ["재밌다", "감동이다", "최고다", "훌륭하다", "추천한다", "즐겁다"]
 BAD = ["지루하다", "별로다", "최악이다", "엉망이다", "비추한다", "졸리다"]
@@ -128,6 +128,18 @@ def test_wherever_it_was_stopped_it_goes_on_to_the_same_bytes(
     assert workplace.bytes_of(name) == whole
 
 
+def test_a_student_begins_with_the_vectors_of_its_first_teacher(workplace, caplog):
+    caplog.set_level(logging.INFO, "training")
+    knobs = KNOBS | {"lm_epochs": 0, "lm_batch_tokens": 200, "teachers": 1}
+    # A learning rate of next to nothing leaves a student as it began.
+    assert workplace.train("begun", **knobs | {"learning_rate": 1e-9, "averaging": 0.0}) == 0
+    taught = np.load(workplace.runs / "begun" / "reviews-ko" / "taught-vectors.npy")
+    vectors = load_bundle(workplace.bundle("begun")).module.vectors.float().numpy()
+    np.testing.assert_allclose(vectors, taught, atol=2e-3)
+    plain = np.load(workplace.runs / "begun" / "reviews-ko" / "vectors.npy")
+    assert np.abs(plain - taught).max() > 0.02  # the language model has moved them
+
+
 def test_without_unlabelled_texts_labels_alone_teach(workplace, tmp_path, monkeypatch, caplog):
     mirror = tmp_path / "mirror"
     mirror.mkdir()
@@ -139,6 +151,19 @@ def test_without_unlabelled_texts_labels_alone_teach(workplace, tmp_path, monkey
     caplog.set_level(logging.INFO, "training")
     assert workplace.train("alone", **KNOBS | {"lm_epochs": 0, "epochs": 1}) == 0
     assert "labels alone teach" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least_share", "expected"),
+    [
+        pytest.param([4, 1], 0.0, [], id="not asked for"),
+        pytest.param([5], 0.9, [], id="one data set alone"),
+        pytest.param([4, 2, 0], 0.3, [], id="each has its share"),
+        pytest.param([6, 1, 1], 0.3, [6, 6, 7, 7], id="two small ones"),
+    ],
+)
+def test_small_data_sets_are_read_again(sizes, least_share, expected):
+    assert again(sizes, least_share) == expected
 
 
 def test_pieces_cover_a_text_but_for_a_last_single_token():

@@ -118,6 +118,13 @@ class Run:
     def keep_vectors(self, vectors: npt.NDArray[np.float32]) -> None:
         self._keep_array("vectors.npy", vectors)
 
+    def taught_vectors(self) -> npt.NDArray[np.float32] | None:
+        path = self.folder / "taught-vectors.npy"
+        return np.load(path) if path.exists() else None
+
+    def keep_taught_vectors(self, vectors: npt.NDArray[np.float32]) -> None:
+        self._keep_array("taught-vectors.npy", vectors)
+
     def targets(self) -> npt.NDArray[np.float32] | None:
         path = self.folder / "targets.npy"
         return np.load(path) if path.exists() else None

@@ -81,12 +81,15 @@ class PretrainConfig:
         0, "passes of the language model over all texts, unlabelled ones too; 0 to leave it out"
     )
     lm_candidates: int = knob(512, "words that the right one is told from, drawn for each step")
-    lm_learning_rate: float = knob(2e-3, "Adam's step size; falls to 0 by a half cosine")
+    lm_learning_rate: float = knob(5e-3, "Adam's step size; falls to 0 by a half cosine")
+    lm_batch_tokens: int = knob(3_000, "tokens of a step; larger ones are too few to learn much")
+    lm_dropout: float = knob(0.05, "share of word-vector entries dropped; there is text enough")
 
     def __post_init__(self) -> None:
         _at_least(self, 0, "lm_epochs")
-        _at_least(self, 1, "lm_candidates")
+        _at_least(self, 1, "lm_candidates", "lm_batch_tokens")
         _at_least(self, 1e-12, "lm_learning_rate")
+        _share(self, "lm_dropout")
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,11 @@ class TeachConfig:
         0, "misspelt copies of short texts, to be answered as the texts are without their slips"
     )
     toneless: int = knob(0, "texts of our own making about which to be undecided, such as numbers")
+    least_share: float = knob(
+        0.0,
+        "share of the labelled texts that each data set has at least; one that is smaller is read "
+        "several times an epoch",
+    )
     student: int = knob(
         0, "1: a student learns from the teachers' answers to the unlabelled texts", (0, 1)
     )
@@ -127,7 +135,7 @@ class TeachConfig:
         _at_least(self, 1, "teachers", "teacher_epochs")
         _at_least(self, 0, "teacher_hidden_size", "teacher_lm_epochs", "teacher_adversarial_norm")
         _at_least(self, 0, "sentences", "lessons", "slips", "toneless")
-        _share(self, "teacher_embedding_dropout", "teacher_dropout")
+        _share(self, "teacher_embedding_dropout", "teacher_dropout", "least_share")
 
 
 @dataclass(frozen=True)
@@ -180,15 +188,15 @@ KNOBS = {
 RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     ("imdb", "sst2", "amazon"): {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
-        "teacher_lm_epochs": 1, "teacher_epochs": 3, "sentences": 2, "lessons": 24_000,
-        "toneless": 4_000, "student": 1, "embedding_dropout": 0.2, "dropout": 0.3,
-        "adversarial_norm": 0.0, "epochs": 3,
+        "teacher_lm_epochs": 1, "teacher_epochs": 3, "least_share": 0.15, "sentences": 2,
+        "lessons": 24_000, "slips": 40_000, "toneless": 4_000, "student": 1,
+        "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0, "epochs": 4,
     },
     ("nsmc",): {
-        "hidden_size": 256, "lm_epochs": 0, "teachers": 2, "teacher_hidden_size": 384,
-        "teacher_lm_epochs": 3, "teacher_epochs": 3, "lessons": 16_000, "toneless": 4_000,
-        "student": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0,
-        "epochs": 3,
+        "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,
+        "teacher_lm_epochs": 4, "teacher_epochs": 3, "lessons": 16_000, "slips": 80_000,
+        "toneless": 4_000, "student": 1, "embedding_dropout": 0.1, "dropout": 0.2,
+        "adversarial_norm": 0.0, "epochs": 4,
     },
 }  # fmt: skip
 # What is another default with a file of one's own: such a file is small, so its steps are.

@@ -23,6 +23,7 @@ from training.loop import (
     one_epoch,
     require_number,
     set_learning_rate,
+    warm_up,
 )
 from training.model import SentimentNetwork
 from training.precision import mixed_precision
@@ -80,7 +81,9 @@ class Fitter:
         self._targets = None if targets is None else targets.to(device)
         self._stage = stage
         self._progress = FitProgress()
-        self._optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        self._optimizer = torch.optim.Adam(
+            network.parameters(), lr=config.learning_rate, fused=True
+        )
         self._average = {name: p.detach().clone() for name, p in network.named_parameters()}
         self._best = {name: p.clone() for name, p in self._average.items()}
         self._total_steps = config.epochs * sum(1 for _ in self._batches(epoch=0))
@@ -134,6 +137,7 @@ class Fitter:
         begun = time.monotonic()
         steps = self._progress.steps
         rate = half_cosine(self._config.learning_rate, steps, self._total_steps)
+        rate *= warm_up(steps, self._total_steps)
         set_learning_rate(self._optimizer, rate)
         self._optimizer.zero_grad(set_to_none=True)
         with self._precision:

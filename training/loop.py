@@ -17,6 +17,7 @@ from training.checkpoint import Interrupted, StopSignal
 from training.errors import TrainingError
 
 CHECKPOINT_SECONDS = 300  # what a power cut may cost
+WARM_UP = 200  # steps, or a tenth of all, where that is less
 
 
 @dataclass
@@ -79,6 +80,12 @@ def half_cosine(start: float, steps: int, total: int) -> float:
     """A learning rate that falls from `start` to 0 (Loshchilov and Hutter 2017,
     https://arxiv.org/abs/1608.03983, without restarts)."""
     return start * 0.5 * (1 + math.cos(math.pi * min(steps / total, 1.0)))
+
+
+def warm_up(steps: int, total: int) -> float:
+    """Share of the learning rate in a training's first steps: it rises from near 0 to 1, since what
+    Adam makes of its first gradients is a poor guide."""
+    return min(1.0, (steps + 1) / min(WARM_UP, 1 + total // 10))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -30,6 +30,7 @@ from training.loop import (
     one_epoch,
     require_number,
     set_learning_rate,
+    warm_up,
 )
 from training.model import RecurrentLayer, SentimentNetwork
 from training.precision import mixed_precision
@@ -44,25 +45,38 @@ class LanguageModel(nn.Module):
         network: its word vectors are both what is read and what is foretold (tied: Press and Wolf
             2017, https://arxiv.org/abs/1608.05859).
         frequencies: (V,) how often each token stands in the texts.
-        candidates: C.
+        candidates: C, at most; as many as there are tokens in the texts, where these are fewer.
+        dropout: share of word-vector entries dropped.
     """
 
-    def __init__(self, network: SentimentNetwork, frequencies: Tensor, candidates: int) -> None:
+    def __init__(
+        self,
+        network: SentimentNetwork,
+        frequencies: Tensor,
+        *,
+        candidates: int,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.embedding = network.embedding
-        self.dropout = network.reader.embedding_dropout
+        self.dropout = nn.Dropout(dropout)
         self.layer = network.reader.layers[0]
         assert isinstance(self.layer, RecurrentLayer)
         hidden, width = self.layer.hidden_size, network.embedding.embedding_dim
         directions = 2 if self.layer.two_way else 1
         self.heads = nn.ModuleList(nn.Linear(hidden, width) for _ in range(directions))
-        self.bias = nn.Parameter(torch.zeros(network.embedding.num_embeddings))
-        self._candidates = candidates
+        # It begins by knowing how frequent each word is. Were it to learn that, the word vectors
+        # would learn it too, which are what the classifier begins with.
+        self.bias = nn.Parameter(((frequencies + 1) / (frequencies + 1).sum()).log())
+        self._candidates = min(candidates, int((frequencies > 0).sum()))
         # Frequent words are drawn more often than rare ones, but less than they are written
         # (Mikolov et al. 2013, https://arxiv.org/abs/1310.4546).
         share = frequencies.float().pow(0.75)
         self._share: Tensor
         self.register_buffer("_share", share / share.sum())
+        self._log_drawn: Tensor
+        drawn = how_likely_drawn(self._share, self._candidates)
+        self.register_buffer("_log_drawn", drawn.clamp_min(1e-12).log())
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """(T, N) int64 and (N,) int64 -> the mean loss over positions and directions, ()."""
@@ -84,7 +98,7 @@ class LanguageModel(nn.Module):
             right: (P,) int64.
             drawn: (C,) int64.
         """
-        offset = self.bias - self._share.clamp_min(1e-12).log()  # (V,)
+        offset = self.bias - self._log_drawn  # (V,)
         own = (foretold * self.embedding(right)).sum(1).float() + offset[right]  # (P,)
         others = foretold @ self.embedding(drawn).t()  # (P, E) (E, C) -> (P, C)
         others = others.float() + offset[drawn]
@@ -95,6 +109,34 @@ class LanguageModel(nn.Module):
         others[hit, place[right[hit]]] = float("-inf")
         losses: Tensor = torch.logaddexp(own, others.logsumexp(1)) - own  # (P,)
         return losses.mean()
+
+
+def how_likely_drawn(share: Tensor, count: int) -> Tensor:
+    """How likely each is to be among `count` that are drawn one after the other, none twice.
+
+    That is about 1 - exp(-t * share), where t makes them add up to `count` (Rosén 1972, Annals of
+    Mathematical Statistics 43).
+
+    Args:
+        share: (V,), how likely each is to be drawn first.
+        count: at most as many as can be drawn.
+
+    Returns:
+        (V,), 0 to 1.
+    """
+    if count >= int((share > 0).sum()):
+        return (share > 0).float()
+
+    def at(t: float) -> Tensor:
+        return -torch.expm1(-t * share.double())
+
+    low, high = 0.0, 1.0
+    while at(high).sum() < count:
+        high *= 2
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if at(middle).sum() < count else (low, middle)
+    return at(high).float()
 
 
 class Pretrainer:
@@ -122,7 +164,9 @@ class Pretrainer:
         device: torch.device,
         stage: str = "language-model",
     ) -> None:
-        self._model = LanguageModel(network, frequencies, config.lm_candidates).to(device)
+        self._model = LanguageModel(
+            network, frequencies, candidates=config.lm_candidates, dropout=config.lm_dropout
+        ).to(device)
         self._texts = texts
         self._config = config
         self._seed = seed
@@ -130,7 +174,10 @@ class Pretrainer:
         self._device = device
         self._stage = stage
         self._progress = Progress()
-        self._optimizer = torch.optim.Adam(self._model.parameters(), lr=config.lm_learning_rate)
+        # Fused: one pass over the weights and their moments, where a step has few tokens for them.
+        self._optimizer = torch.optim.Adam(
+            self._model.parameters(), lr=config.lm_learning_rate, fused=True
+        )
         self._precision = mixed_precision(device)
 
     @cached_property
@@ -174,6 +221,7 @@ class Pretrainer:
     def _one_step(self, batch: Batch) -> float:
         steps = self._progress.steps
         rate = half_cosine(self._config.lm_learning_rate, steps, self._total_steps)
+        rate *= warm_up(steps, self._total_steps)
         set_learning_rate(self._optimizer, rate)
         self._optimizer.zero_grad(set_to_none=True)
         with self._precision:

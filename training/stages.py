@@ -114,12 +114,24 @@ class Workshop:
             seed=self.recipe.fit.seed,
         )
         answers = np.concatenate([answers, answers[[place for place, _ in copies]]])
-        return self._learner("student", self._unlabelled + [copy for _, copy in copies], answers)
+        return self._learner(
+            "student",
+            self._unlabelled + [copy for _, copy in copies],
+            answers,
+            vectors=self.run.taught_vectors(),
+        )
 
-    def _learner(self, stage: str, unlabelled: list[str], answers: Probabilities) -> Fitter:
+    def _learner(
+        self,
+        stage: str,
+        unlabelled: list[str],
+        answers: Probabilities,
+        vectors: npt.NDArray[np.float32] | None = None,
+    ) -> Fitter:
         """
         Args:
             answers: (labelled and unlabelled texts, K), what is to be answered to them.
+            vectors: (V, E) to begin with, instead of those of word2vec.
         """
         language, classes = self.reviews.language, len(self.reviews.labels)
         teach, seed = self.recipe.teach, self.recipe.fit.seed
@@ -128,12 +140,19 @@ class Workshop:
             shown = lessons(language, texts=teach.lessons, seed=seed)
         undecided = toneless(language, texts=teach.toneless, seed=seed)
         texts = [e.text for e in self._examples] + unlabelled
+        texts += [self._examples[place].text for place in self._again]
         texts += [e.text for e in shown] + undecided
         even = np.full((len(undecided), classes), 1 / classes, dtype=np.float32)
-        targets = np.concatenate([answers, self._given(shown), even])
+        targets = np.concatenate([answers, answers[self._again], self._given(shown), even])
         batches, kept = self._train_batches(texts, targets.argmax(1))
         log.info("training on %s texts, on %s", f"{len(kept):,}", self.device)
-        return self._fitter(batches, self.recipe.fit, stage, self.recipe.network, targets[kept])
+        return self._fitter(
+            self._network(self.recipe.fit.seed, self.recipe.network, vectors),
+            batches,
+            self.recipe.fit,
+            stage,
+            targets[kept],
+        )
 
     def _given(self, examples: Sequence[Example]) -> Probabilities:
         """(N, K): all for the label."""
@@ -142,7 +161,12 @@ class Workshop:
 
     # --- where a network begins --------------------------------------------------------------
 
-    def _network(self, stage_seed: int, config: NetworkConfig) -> SentimentNetwork:
+    def _network(
+        self,
+        stage_seed: int,
+        config: NetworkConfig,
+        vectors: npt.NDArray[np.float32] | None = None,
+    ) -> SentimentNetwork:
         torch.manual_seed(stage_seed)
         network = SentimentNetwork(
             config,
@@ -153,9 +177,11 @@ class Workshop:
         if self.base:
             take_weights(network, self.base, self.reviews.labels)
             return network.to(self.device)
-        if self.recipe.text.vector_epochs > 0:
+        if vectors is None and self.recipe.text.vector_epochs > 0:
+            vectors = self._vectors
+        if vectors is not None:
             with torch.no_grad():
-                network.embedding.weight.copy_(torch.from_numpy(self._vectors))
+                network.embedding.weight.copy_(torch.from_numpy(vectors))
         network.to(self.device)
         torch.manual_seed(self.recipe.fit.seed)  # the same one, whichever stage comes first
         self._pretrain(network, config.hidden_size)
@@ -209,7 +235,7 @@ class Workshop:
             pieces,
             [0] * len(pieces),
             pad_id=self.tokenizer.pad_id,
-            batch_tokens=self.recipe.fit.batch_tokens,
+            batch_tokens=self.recipe.pretrain.lm_batch_tokens,
             batch_texts=PIECES_AT_ONCE,
         )
         return batches, torch.from_numpy(np.bincount(tokens, minlength=len(self.tokenizer)))
@@ -258,10 +284,13 @@ class Workshop:
             dropout=teach.teacher_dropout,
         )
         log.info("training teacher %d", number)
-        labels = np.array([e.label for e in self._examples])
-        batches, _ = self._train_batches([e.text for e in self._examples], labels)
-        fitter = self._fitter(batches, fit, f"teacher-{number}", shape)
+        examples = self._examples + [self._examples[place] for place in self._again]
+        labels = np.array([e.label for e in examples])
+        batches, _ = self._train_batches([e.text for e in examples], labels)
+        fitter = self._fitter(self._network(fit.seed, shape), batches, fit, f"teacher-{number}")
         fitter.fit()
+        if number == 1:  # for the student to begin with: it reads the same subwords
+            self.run.keep_taught_vectors(fitter.network.embedding.weight.detach().cpu().numpy())
         return [self._log_probabilities(fitter.network, texts) for texts in asked]
 
     def _taught_linear(self, asked: list[list[str]]) -> list[Probabilities]:
@@ -292,6 +321,12 @@ class Workshop:
         return self.reviews.train
 
     @cached_property
+    def _again(self) -> list[int]:
+        """Which examples are read more than once an epoch, each as often as it is beyond that."""
+        sizes = [len(part.train) for part in self.reviews.parts.values()]
+        return again(sizes, self.recipe.teach.least_share)
+
+    @cached_property
     def _unlabelled(self) -> list[str]:
         texts = [text for part in self.reviews.parts.values() for text in part.unlabelled]
         return texts + sentences(texts, self.recipe.teach.sentences, self.recipe.fit.seed)
@@ -312,14 +347,14 @@ class Workshop:
 
     def _fitter(
         self,
+        network: SentimentNetwork,
         train: Batches,
         config: FitConfig,
         stage: str,
-        shape: NetworkConfig,
         targets: Probabilities | None = None,
     ) -> Fitter:
         return Fitter(
-            self._network(config.seed, shape),
+            network,
             train,
             {
                 name: self._validation_batches(part.validation)
@@ -378,6 +413,26 @@ class Workshop:
             batch_tokens=self.recipe.fit.batch_tokens,
             batch_texts=self.recipe.fit.batch_texts,
         )
+
+
+def again(sizes: Sequence[int], least_share: float) -> list[int]:
+    """Places of the texts that are to be read again, so that each data set has its share.
+
+    Args:
+        sizes: texts of each data set; they stand one after the other.
+        least_share: of the texts of all, 0 to less than 1.
+
+    >>> again([6, 2], least_share=0.4)      # 2 of 8 are too few, 4 of 10 are not
+    [6, 7]
+    """
+    places: list[int] = []
+    begin = 0
+    for size in sizes:
+        wanted = least_share / (1 - least_share) * (sum(sizes) - size)
+        times = round(wanted / size) if size else 0
+        places += list(range(begin, begin + size)) * (times - 1)
+        begin += size
+    return places
 
 
 def in_pieces(ids: list[int], size: int) -> list[list[int]]:

@@ -18,8 +18,8 @@ from service.predictor import Prediction, Predictor
 from service.routes.body import (
     ModelName,
     Text,
-    check_count,
     check_text,
+    check_texts,
     decoded,
     json_body,
     json_response,
@@ -152,10 +152,8 @@ def _texts(asked: InputsRequest, settings: Settings) -> list[str]:
         check_text(asked.inputs, "/inputs", settings)
         return [asked.inputs]
     assert isinstance(asked.inputs, list)  # both routes saw to it
-    check_count(len(asked.inputs), settings, "/inputs")
     texts = [_one(given, f"/inputs/{place}") for place, given in enumerate(asked.inputs)]
-    for place, text in enumerate(texts):
-        check_text(text, f"/inputs/{place}", settings)
+    check_texts(texts, settings, "/inputs")
     return texts
 
 
