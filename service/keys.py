@@ -62,6 +62,7 @@ class Keys:
         self._looking = threading.Lock()
         self._look_at = time.monotonic() + look_seconds
         self._version = _version(path)
+        self._fault = ""  # of the file, as it was last told
         self._digests = self._read()
 
     def __len__(self) -> int:
@@ -98,8 +99,11 @@ class Keys:
         try:
             self._digests = self._read()
         except KeysError as error:
-            log.error("%s The keys from before stay valid.", error)
+            if str(error) != self._fault:
+                log.error("%s The keys from before stay valid.", error)
+            self._fault = str(error)
             return not isinstance(error.__cause__, OSError)
+        self._fault = ""
         log.info("API keys read again: %d valid", len(self))
         return True
 

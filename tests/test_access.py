@@ -306,6 +306,11 @@ def test_the_address_is_what_the_proxies_in_front_say(client_with, proxies, forw
     assert found == [200, 200, 200, *([200] * 2 if counted == "apart" else [429] * 2)]
 
 
+@pytest.mark.parametrize("host", ["a.example:", "a.example:b", "a.example:٣", "a.example:80"])
+def test_a_host_that_a_proxy_passes_on_is_no_fault_of_ours(client_with, host):
+    assert predict(client_with(proxies=1), {"X-Forwarded-Host": host}).status_code == 200
+
+
 # --- CORS ---------------------------------------------------------------------------------------
 
 

@@ -207,6 +207,27 @@ def test_a_request_that_was_dropped_frees_its_place(start, bundle):
         assert batcher.submit(bundle, one_token(4), later())
 
 
+def test_who_is_withdrawn_is_not_read_and_frees_its_place(start, bundle):
+    batcher = start(queue_texts=2)
+    with busy(batcher, bundle):
+        withdrawn = batcher.submit(bundle, one_token(1, 2), later())
+        assert withdrawn.cancel()
+    while batcher._waiting_texts:
+        time.sleep(0.001)
+    with busy(batcher, bundle):
+        other = batcher.submit(bundle, one_token(3, 4), later())
+    assert read(other) == [3, 4]
+    assert [1] not in [text for batch in bundle.batches for text in batch]
+
+
+def test_who_is_withdrawn_while_it_is_read_disturbs_nobody(start, bundle):
+    batcher = start()
+    with busy(batcher, bundle) as under_way:
+        assert under_way.cancel()
+    assert read(batcher.submit(bundle, one_token(1), later())) == [1]
+    assert batcher.alive
+
+
 def test_too_many_texts_are_refused(start, bundle):
     batcher = start(queue_texts=5)
     with busy(batcher, bundle):

@@ -310,6 +310,25 @@ def test_of_requests_sent_ahead_few_are_held(server, client):
     assert {read_answer(client, file)[0] for _ in range(2_001)} == {200}
 
 
+def test_few_are_held_of_requests_that_come_one_by_one(server, client):
+    server.waits["/0"] = Future()
+    client.sendall(post(b"/0"))
+    while not server.order:
+        time.sleep(0.001)
+    (connection,) = server.connections
+    for _ in range(4 * MAX_AHEAD):
+        told = Future()
+        server.loop.call_soon_threadsafe(
+            lambda told=told: told.set_result(connection.data_received(post(b"/1")))
+        )
+        told.result(10)
+    assert len(connection._ahead) == MAX_AHEAD
+    server.waits["/0"].set_result(None)
+    file = client.makefile("rb")
+    assert {read_answer(client, file)[0] for _ in range(1 + 4 * MAX_AHEAD)} == {200}
+    assert ask(client, post(), file)[0] == 200  # it is read again
+
+
 def test_who_sends_no_more_is_answered(server, client):
     server.waits["/waits"] = Future()
     client.sendall(post(b"/waits") + post(b"/last"))
@@ -334,6 +353,23 @@ def test_who_does_not_read_gets_no_more_and_is_cut_off_in_the_end(server, client
     look(server, connection, time.monotonic() + 100)
     while server.connections:
         time.sleep(0.001)
+
+
+def test_who_reads_slowly_is_not_cut_off(server, client):
+    client.sendall(post(b"/large") * 20)
+    while not server.order:
+        time.sleep(0.001)
+    (connection,) = server.connections
+    while not connection._full:
+        time.sleep(0.001)
+    look(server, connection, time.monotonic())
+    file = client.makefile("rb")
+    for second in range(1, 20):
+        assert read_answer(client, file)[0] == 200
+        look(server, connection, time.monotonic() + 50 * second)
+        if not connection._transport.get_write_buffer_size():
+            break
+    assert server.connections
 
 
 def look(server, connection, now, quiet_seconds=75.0):
@@ -414,6 +450,12 @@ def test_who_asked_before_it_is_answered_first(server, client):
         pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no Host"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", id="two Hosts"),
         pytest.param(b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", id="HTTP/2.0"),
+        pytest.param(b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n", id="no address"),
+        pytest.param(
+            b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\n",
+            id="chunks in HTTP/1.0",
+        ),
     ],
 )
 def test_http_is_held_to_its_rules(client, request_, caplog):
@@ -514,6 +556,18 @@ def test_who_asks_first_is_refused_a_body_that_is_too_large(client):
     file = client.makefile("rb")
     request = post(b"/", b"x" * (MAX_BODY + 1), b"Expect: 100-continue\r\n")
     status, headers, body = ask(client, request[: -MAX_BODY - 1], file)
+    assert (status, headers["connection"], json.loads(body)["body"]) == (200, "close", "")
+    assert file.read() == b""
+
+
+def test_who_does_not_wait_to_be_refused_can_read_why(client):
+    """What is still sent must not reset the connection before the answer is read."""
+    file = client.makefile("rb")
+    client.sendall(post(b"/", b"x" * (MAX_BODY + 1), b"Expect: 100-continue\r\n"))
+    for _ in range(20):
+        client.sendall(b"x" * 1_000)
+        time.sleep(0.005)
+    status, headers, body = read_answer(client, file)
     assert (status, headers["connection"], json.loads(body)["body"]) == (200, "close", "")
     assert file.read() == b""
 

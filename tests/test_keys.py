@@ -230,6 +230,18 @@ def test_a_file_that_is_good_again_counts_again(file, caplog):
     assert "shop" not in caplog.messages[-1]
 
 
+def test_a_file_that_could_not_be_read_is_tried_again_though_it_has_not_changed(file, caplog):
+    """As where a descriptor was missing for a moment; a folder in its place stands for that."""
+    path = file(f"shop:{OURS}")
+    keys = looking(path)
+    read = keys._version
+    path.unlink()
+    path.mkdir()
+    assert [keys.name_of(OURS) for _ in range(3)] == ["shop"] * 3
+    assert keys._version == read
+    assert len(caplog.messages) == 1
+
+
 def test_the_file_is_looked_at_only_every_so_often(file):
     keys = Keys("", file(f"shop:{OURS}"), look_seconds=3_600)
     file(f"shop:{NEW}")

@@ -57,6 +57,20 @@ def test_a_prediction_is_the_answer_of_its_bundle(registry, predictor):
     assert prediction.scores[prediction.label] == prediction.score
 
 
+def test_where_one_language_is_refused_the_other_is_not_read_either(registry):
+    class FullAtTheSecond(StubBatcher):
+        def submit(self, bundle, sequences, deadline):
+            if self.asked:
+                raise OverloadedError("full")
+            self.first = super().submit(bundle, sequences, deadline)
+            return self.first
+
+    batcher = FullAtTheSecond()
+    with pytest.raises(OverloadedError):
+        Predictor(registry, batcher, deadline_seconds=5).predict(["Good.", "재미있다"])
+    assert batcher.first.cancelled()
+
+
 def test_languages_in_one_call_keep_their_order(predictor):
     texts = [
         "good",
