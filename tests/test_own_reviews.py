@@ -66,15 +66,15 @@ def client_of(folder: Path) -> FlaskClient:
 # --- cleaning and splitting -----------------------------------------------------------------
 
 
-def test_each_class_gives_a_tenth_to_validation_and_to_test(tmp_path):
-    rows = plain_rows(neg=100, neu=20, pos=200)
+def test_each_class_gives_about_a_tenth_to_validation_and_to_test(tmp_path):
+    rows = plain_rows(neg=1_000, neu=10, pos=2_000)
     own = load_own(write_csv(tmp_path / "a.csv", rows), COLUMNS, seed=1)
     assert own.labels == ("neg", "neu", "pos")
-    shares = [
-        Counter(example.label for example in part)
-        for part in (own.development.train, own.development.validation, own.test)
-    ]
-    assert shares == [{0: 80, 1: 16, 2: 160}, {0: 10, 1: 2, 2: 20}, {0: 10, 1: 2, 2: 20}]
+    for part in (own.development.validation, own.test):
+        counts = Counter(example.label for example in part)
+        assert 70 < counts[0] < 130
+        assert 1 <= counts[1] <= 4  # never none
+        assert 150 < counts[2] < 250
     texts = [e.text for e in own.development.train + own.development.validation + own.test]
     assert sorted(texts) == sorted(text for text, _ in rows)
 
@@ -85,6 +85,34 @@ def test_another_seed_cuts_another_validation_part_and_the_same_test_part(tmp_pa
     assert one == again
     assert one.test == other.test
     assert one.development.validation != other.development.validation
+
+
+def test_a_file_that_has_grown_tests_on_no_text_that_was_trained_on(tmp_path):
+    """Whoever goes on from the bundle of last month is not to be tested on what it learnt."""
+    rows = plain_rows(neg=300, pos=300)
+    random.Random(2).shuffle(rows)
+    before, after = (
+        load_own(write_csv(tmp_path / "a.csv", rows[:count]), COLUMNS, seed=1)
+        for count in (400, 600)
+    )
+    learnt = {e.text for e in before.development.train + before.development.validation}
+    assert not learnt & {example.text for example in after.test}
+    assert set(before.test) <= set(after.test)
+    assert set(before.development.validation) <= set(after.development.validation)
+
+
+def test_classes_that_differ_in_case_alone_are_refused(tmp_path):
+    rows = plain_rows(Positive=10, positive=10, negative=10)
+    with pytest.raises(DataError, match="'Positive' and 'positive' differ in case alone"):
+        load_own(write_csv(tmp_path / "a.csv", rows), COLUMNS, seed=1)
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+def test_a_file_with_other_signs_between_its_columns_is_told_so(tmp_path, sign):
+    path = tmp_path / "a.csv"
+    path.write_text(f"text{sign}label\nGood.{sign}pos\n", encoding="utf-8")
+    with pytest.raises(DataError, match="Save it with commas"):
+        load_own(path, COLUMNS, seed=1)
 
 
 def test_copies_count_once_and_contradictions_not_at_all(tmp_path, caplog):
@@ -203,7 +231,7 @@ def test_three_classes_from_a_file_to_an_answer(workplace, capsys):
     (entry,) = bundle.metadata.datasets
     assert [file["file"] for file in entry["files"]] == ["shop.csv"]
     assert str(workplace) not in str(bundle.metadata)
-    assert "shop.csv: 24 texts" in capsys.readouterr().out
+    assert "shop.csv: 29 texts" in capsys.readouterr().out
 
     client = client_of(workplace / "models")
     answer = client.post("/predict", json={"text": "정말 감동적인 영화"}).get_json()
@@ -217,7 +245,7 @@ def test_three_classes_from_a_file_to_an_answer(workplace, capsys):
     card = (workplace / "models" / "shop.md").read_text(encoding="utf-8")
     assert 'make train DATA="shop.csv" TEXT="review" LABEL="tone" LANGUAGE=ko NAME="shop"' in card
     assert "It knows 부정, 중립 and 긍정" in card
-    assert "| shop.csv: reviews of one's own | 192 | 24 | 0 | the user's own |" in card
+    assert "| shop.csv: reviews of one's own | 188 | 23 | 0 | the user's own |" in card
     assert "Balanced accuracy on the validation parts" in card
     assert "evaluate models/" not in card  # nobody else has the file
 
@@ -239,7 +267,7 @@ def test_fine_tuning_learns_a_rare_class_from_few_texts(workplace, capsys):
     assert tuned.metadata.language == "en"
     assert tuned.metadata.labels == ("1 star", "5 stars")
     assert tuned.tokenizer.model == base.tokenizer.model
-    assert tuned.metadata.figures["shop.csv"]["confusion"] == [[2, 0], [0, 18]]
+    assert tuned.metadata.figures["shop.csv"]["confusion"] == [[2, 0], [0, 14]]
     assert tuned.metadata.hyper_parameters["base"] == "reviews-en"
     names = [entry["name"] for entry in tuned.metadata.datasets]
     assert names == ["shop.csv", *(entry["name"] for entry in base.metadata.datasets)]

@@ -73,6 +73,11 @@ def require_fit(base: Base, recipe: Mapping[str, Any], language: str) -> None:
             f"{name} reads {base.bundle.metadata.language!r}, the reviews are in {language!r}: its "
             "subwords and words are of no use there. Train without --from."
         )
+    if recipe["teach"]["student"]:
+        raise TrainingError(
+            "--student 1 and --from do not go together: a student begins anew, with teachers of "
+            "its own. Leave one of them out."
+        )
     knobs = {**recipe["network"], **recipe["text"], **recipe["pretrain"]}
     other = [
         f"{option(knob)} {knobs[knob]} (it has {value})"

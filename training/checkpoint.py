@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import pickle
 import signal
 import time
@@ -22,6 +23,8 @@ from torch import Tensor
 from service.bundle import write_atomically
 from service.tokenizer import Tokenizer
 from training.errors import TrainingError
+
+log = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
@@ -86,6 +89,21 @@ class Run:
             raise TrainingError(
                 f"{self.folder} is a run of another recipe; different are {'; '.join(changed)}. "
                 "Resume with the same options, or start anew by --restart."
+            )
+
+    def told_commit(self, commit: str) -> None:
+        """Keep the commit of the code that began, and say so where other code goes on."""
+        path = self.folder / "commit.json"
+        if not path.exists():
+            write_atomically(path, _to_json(commit).encode())
+            return
+        began = json.loads(path.read_bytes())
+        if began != commit:
+            log.warning(
+                "this run began at commit %s and goes on at %s: where the two train otherwise, "
+                "nobody can make this bundle again",
+                began,
+                commit,
             )
 
     def require_same_data(self, sources: Mapping[str, Any]) -> None:

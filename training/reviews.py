@@ -16,6 +16,7 @@ from training.datasets import (
     Example,
     Store,
     find,
+    have_files,
     load_development,
     load_own,
     load_test,
@@ -53,6 +54,8 @@ def public_reviews(names: Sequence[str], *, seed: int, store: Store) -> Reviews:
         TrainingError: the data sets cannot be had, or do not go together.
     """
     known = require_one_task(names)
+    for dataset in known:
+        have_files(dataset.name, store=store)
     parts = {d.name: load_development(d.name, seed=seed, store=store) for d in known}
     return Reviews(
         language=known[0].language,

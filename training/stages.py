@@ -102,8 +102,7 @@ class Workshop:
         half and half their answers and the labels where there are some (Hinton et al. 2015); some
         of both once more, misspelt."""
         if not self._unlabelled:
-            log.info("no unlabelled text, so teachers have nothing to answer: labels alone teach")
-            return self.pupil()
+            log.info("no unlabelled text: teachers answer the labelled ones alone")
         answers = self._teachers_answers.copy()
         labelled = [example.text for example in self._examples]
         answers[: len(labelled)] = (answers[: len(labelled)] + self._given(self._examples)) / 2

@@ -55,6 +55,8 @@ def train(
 def _train(
     recipe: Recipe, base: Base | None, store: Store, run: Run, output: Path, device: torch.device
 ) -> tuple[Bundle, dict[str, Answers]]:
+    commit = git_commit()  # of the code that runs: when it is done, other code may lie here
+    run.told_commit(commit)
     _seed_everything(recipe.fit.seed)
     if recipe.fit.threads:
         torch.set_num_threads(recipe.fit.threads)
@@ -68,7 +70,7 @@ def _train(
     progress = fitter.fit()
 
     degree = temperature(fitter.validation_logits())
-    metadata = _metadata(recipe, reviews, base, workshop.tokenizer, progress, degree)
+    metadata = _metadata(recipe, reviews, base, workshop.tokenizer, progress, degree, commit)
     bundle = make_bundle(fitter.network, degree, workshop.tokenizer, metadata)
     tests = {name: _answers(bundle, name, test()) for name, test in reviews.tests.items()}
     figures = {name: evaluate(answers) for name, answers in tests.items()}
@@ -98,6 +100,7 @@ def _metadata(
     tokenizer: Tokenizer,
     progress: FitProgress,
     degree: float,
+    commit: str,
 ) -> Metadata:
     """All but the figures, which are still to be measured."""
     return Metadata(
@@ -123,7 +126,7 @@ def _metadata(
             "history": progress.history,
         },
         torch_version=torch.__version__,
-        git_commit=git_commit(),
+        git_commit=commit,
     )
 
 

@@ -1,8 +1,8 @@
 """The public data sets: where they are, how they are read, how they are split; and files of one's
 own.
 
-`load_development` gives what training may look at, `load_test` what only evaluation may;
-`load_own` gives both of one file.
+`have_files` has them at hand, `load_development` gives what training may look at, `load_test` what
+only evaluation may; `load_own` gives both of one file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from training.datasets.catalog import (
     Development,
     Source,
     find,
+    have_files,
     load_development,
     load_test,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Source",
     "Store",
     "find",
+    "have_files",
     "load_development",
     "load_own",
     "load_test",

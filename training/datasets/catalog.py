@@ -292,6 +292,18 @@ def load_development(name: str, *, seed: int, store: Store) -> Development:
     return Development(train, validation, unlabelled, reading.sources)
 
 
+def have_files(name: str, *, store: Store) -> None:
+    """Have all files of a data set at hand, the test part's as well, which is not read: what cannot
+    be had is better missed before a training than behind it.
+
+    Raises:
+        DataError: a file that has an address cannot be had.
+    """
+    for file in find(name).files:
+        if file.url is not None:
+            store.get(file)
+
+
 def load_test(name: str, *, store: Store) -> list[Example]:
     """What only an evaluation may look at: the same examples whatever training's seed was."""
     return find(name).read_test(_Reading(store))

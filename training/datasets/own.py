@@ -18,7 +18,7 @@ from typing import Any
 from training.datasets.catalog import Development, Source
 from training.datasets.fetch import digest_of
 from training.datasets.readers import Example
-from training.datasets.splits import folded, hold_out_texts, without_repeats
+from training.datasets.splits import folded, hold_out_for_good, without_repeats
 from training.datasets.tables import Columns, Fault, Row, read_table
 from training.errors import DataError
 
@@ -67,24 +67,26 @@ class OwnReviews:
             "unlabelled": 0,
             "left_out": self.left_out,
             "test_part": (
-                f"{TEST_SHARE:.0%} of the texts of each class, drawn by a fixed seed; no text is "
-                "in two parts."
+                f"About {TEST_SHARE:.0%} of the texts of each class, which a file that grows "
+                "keeps; no text is in two parts."
             ),
         }
 
 
 def load_own(path: Path, columns: Columns, *, seed: int) -> OwnReviews:
-    """Read, clean and split a file: 80 % to train on, 10 % each for validation and test, in equal
-    shares of each class.
+    """Read, clean and split a file: of each class about 80 % to train on, 10 % each for validation
+    and test.
 
     Args:
         path: see `read_table`.
         seed: cuts the validation part; the test part is the same for every seed.
 
     Raises:
-        DataError: the file cannot be used, or holds less than two classes of ten texts.
+        DataError: the file cannot be used, holds less than two classes of ten texts, or two whose
+            names differ in case alone.
     """
     rows, left_out = _usable(read_table(path, columns), path)
+    _require_one_spelling(rows, path)
     rows = _once_each(rows, left_out, path)
     labels = ordered(row.label for row in rows)
     _require_enough(rows, labels, path)
@@ -92,8 +94,8 @@ def load_own(path: Path, columns: Columns, *, seed: int) -> OwnReviews:
     listed = ", ".join(f"{label} ({counts[label]:,})" for label in labels)
     logger.info("%s: %s texts of %d classes: %s", path, f"{len(rows):,}", len(labels), listed)
     examples = [Example(row.text, labels.index(row.label)) for row in rows]
-    rest, test = hold_out_texts(examples, TEST_SHARE, _TEST_SEED)
-    train, validation = hold_out_texts(rest, VALIDATION_SHARE / (1 - TEST_SHARE), seed)
+    rest, test = hold_out_for_good(examples, TEST_SHARE, _TEST_SEED)
+    train, validation = hold_out_for_good(rest, VALIDATION_SHARE / (1 - TEST_SHARE), seed)
     source = Source(path.name, digest_of(path, "sha256"))
     development = Development(train, validation, [], [source])
     return OwnReviews(path.name, columns, labels, development, test, left_out)
@@ -183,6 +185,18 @@ def _once_each(rows: Sequence[Row], left_out: dict[str, int], path: Path) -> lis
             left_out[reason] = count
             logger.warning("%s: %d rows left out: %s", path, count, reason)
     return once
+
+
+def _require_one_spelling(rows: Sequence[Row], path: Path) -> None:
+    spellings: dict[str, list[str]] = {}
+    for label in dict.fromkeys(row.label for row in rows):
+        spellings.setdefault(label.casefold(), []).append(label)
+    alike = next((names for names in spellings.values() if len(names) > 1), None)
+    if alike:
+        raise DataError(
+            f"{path}: the classes {' and '.join(repr(name[:40]) for name in alike)} differ in case "
+            "alone. Write them in one way, or name them apart."
+        )
 
 
 def _require_enough(rows: Sequence[Row], labels: Sequence[str], path: Path) -> None:

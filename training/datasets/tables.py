@@ -108,6 +108,13 @@ def _require_no_utf16(path: Path) -> None:
 
 def _require_columns(path: Path, wanted: Columns, found: Sequence[str]) -> None:
     missing = [name for name in (wanted.text, wanted.label) if name not in found]
+    apart = next((sign for sign in (";", "\t", "|") if len(found) == 1 and sign in found[0]), None)
+    if missing and apart:
+        raise DataError(
+            f"{path}: its columns are told apart by {apart!r}, expected ','"
+            f"{' (or the name .tsv)' * (apart == chr(9))}. Save it with commas: LibreOffice asks "
+            "for the sign when it saves, Excel takes the system's list separator."
+        )
     if missing:
         raise DataError(
             f"{path}: no column {' and no column '.join(map(repr, missing))}; there are "
