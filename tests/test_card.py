@@ -119,8 +119,10 @@ def test_it_says_how_long_training_took_if_that_is_known(metadata, tmp_path, sec
 
 
 def test_it_says_what_unlabelled_texts_were_used_for(metadata):
-    assert "Unlabelled texts serve word vectors. " in card(metadata)
+    assert "Unlabelled" not in card(metadata)  # there were none
+    datasets = ({**metadata.datasets[0], "unlabelled": 5},)
     for knobs, said in (
+        ({}, "Unlabelled texts serve word vectors. The texts themselves"),
         ({"lm_epochs": 1}, "serve word vectors and the language model. "),
         ({"student": 1}, "serve word vectors and the student, who"),
         (
@@ -128,9 +130,10 @@ def test_it_says_what_unlabelled_texts_were_used_for(metadata):
             "serve word vectors, the language model and the student, who",
         ),
         ({"teacher_lm_epochs": 1}, "serve word vectors. "),
+        ({"vector_epochs": 0, "lm_epochs": 1}, "serve the language model. "),
     ):
-        used = replace(metadata, hyper_parameters=metadata.hyper_parameters | knobs)
-        assert said in card(used)
+        knobs = metadata.hyper_parameters | knobs
+        assert said in card(replace(metadata, datasets=datasets, hyper_parameters=knobs))
 
 
 @pytest.mark.parametrize("datasets", RECIPES, ids="-".join)

@@ -103,7 +103,7 @@ def card(
             "",
             *[line for entry in metadata.datasets for line in _source(entry)],
             "",
-            f"{_unlabelled(metadata)} The texts themselves are not part of this repository.",
+            f"{_unlabelled(metadata)}The texts themselves are not part of this repository.",
             "",
             "## Recipe",
             "",
@@ -216,12 +216,14 @@ def _confusions(metadata: Metadata) -> list[str]:
 
 def _unlabelled(metadata: Metadata) -> str:
     used = metadata.hyper_parameters
-    served = ["word vectors"]
+    if not any(entry["unlabelled"] for entry in metadata.datasets if "through" not in entry):
+        return ""
+    served = ["word vectors"] if used.get("vector_epochs") else []
     student = used.get("student")
     models = used.get("lm_epochs") or (student and used.get("teacher_lm_epochs"))
     served += ["the language model"] if models else []
     served += ["the student, who learns the teachers' answers to them"] if student else []
-    return f"Unlabelled texts serve {_listed(served)}."
+    return f"Unlabelled texts serve {_listed(served)}. " if served else ""
 
 
 def _time(time: Mapping[str, int] | None) -> list[str]:
