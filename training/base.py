@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,8 @@ class Base:
     def fixed(self) -> dict[str, Any]:
         """The knobs that it decides, with their values: the sizes of its network, its subwords.
         Its word vectors are taken too, so that none are learnt."""
-        used = self.bundle.metadata.hyper_parameters
-        defaults = {knob.name: knob.default for knob in fields(NetworkConfig)}
-        sizes = {
-            name: used.get(name, defaults[name]) for name in DECIDED_BY_BASE if name in defaults
-        }
+        network = asdict(NetworkConfig.of(self.bundle.metadata.hyper_parameters))
+        sizes = {name: network[name] for name in DECIDED_BY_BASE if name in network}
         return {
             **sizes,
             "vocabulary_size": len(self.bundle.tokenizer),

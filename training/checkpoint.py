@@ -130,25 +130,26 @@ class Run:
         write_atomically(self.folder / "tokenizer.model", tokenizer.model)
 
     def vectors(self) -> npt.NDArray[np.float32] | None:
-        path = self.folder / "vectors.npy"
-        return np.load(path) if path.exists() else None
+        return self._array("vectors.npy")
 
     def keep_vectors(self, vectors: npt.NDArray[np.float32]) -> None:
         self._keep_array("vectors.npy", vectors)
 
     def taught_vectors(self) -> npt.NDArray[np.float32] | None:
-        path = self.folder / "taught-vectors.npy"
-        return np.load(path) if path.exists() else None
+        return self._array("taught-vectors.npy")
 
     def keep_taught_vectors(self, vectors: npt.NDArray[np.float32]) -> None:
         self._keep_array("taught-vectors.npy", vectors)
 
     def targets(self) -> npt.NDArray[np.float32] | None:
-        path = self.folder / "targets.npy"
-        return np.load(path) if path.exists() else None
+        return self._array("targets.npy")
 
     def keep_targets(self, targets: npt.NDArray[np.float32]) -> None:
         self._keep_array("targets.npy", targets)
+
+    def _array(self, name: str) -> npt.NDArray[np.float32] | None:
+        path = self.folder / name
+        return np.load(path) if path.exists() else None
 
     def _keep_array(self, name: str, array: npt.NDArray[np.float32]) -> None:
         buffer = io.BytesIO()
