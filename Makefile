@@ -52,8 +52,10 @@ setup-otel: $(VENV)/.otel ## install OpenTelemetry
 serve: setup ## serve the bundles in models/ (HOST, PORT, WORKERS, DEVICE, MODELS_DIR)
 	@exec $(PY) -m gunicorn -c service/gunicorn.conf.py service.wsgi:app
 
-test: setup-dev ## run the tests (ARGS goes to pytest)
-	$(PY) -m pytest $(ARGS)
+# A file's tests stay in one process: they share what is costly to make. More than four processes would load torch
+# more often than it pays.
+test: setup-dev ## run the tests on up to four cores (ARGS goes to pytest: ARGS="-n 0 --pdb tests/test_fit.py")
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # Some of these stand in everybody's environment (Ubuntu sets LANGUAGE, WSL sets NAME): only what is written
 # behind `make train` counts.
