@@ -10,9 +10,13 @@ import pytest
 from service.bundle import Encoding
 from training.__main__ import main
 from training.behave import behave, report
-from training.behaviours import BY_LANGUAGE, Direction, Invariance, Right
+from training.behaviours import BY_LANGUAGE, Alike, Direction, Invariance, Right
 from training.behaviours.cases import filled, some, varied
-from training.errors import TrainingError
+from training.behaviours.own import UNSEEN, read_cases
+from training.datasets.splits import folded
+from training.errors import DataError, TrainingError
+from training.lessons import lessons
+from training.lessons.written import written
 
 
 class RuleBundle:
@@ -47,6 +51,8 @@ def rates(tiny_bundle):
         pytest.param(Right("a", True), [0.51], True, id="right"),
         pytest.param(Right("a", True), [0.5], False, id="undecided"),
         pytest.param(Right("a", False), [0.9], False, id="wrong"),
+        pytest.param(Alike(("a", "b"), False), [0.1, 0.4], True, id="both right"),
+        pytest.param(Alike(("a", "b"), False), [0.1, 0.6], False, id="one wrong"),
         pytest.param(Invariance(("a", "b")), [0.7, 0.85], True, id="hardly moved"),
         pytest.param(Invariance(("a", "b")), [0.7, 0.95], False, id="moved"),
         pytest.param(Invariance(("a", "b")), [0.45, 0.55], False, id="another label"),
@@ -140,3 +146,84 @@ def test_a_large_capability_is_cut_the_same_way_each_time():
     assert len(some(cases)) == 200
     assert some(cases) == some(cases)
     assert some(cases[:5]) == tuple(cases[:5])
+
+
+TSV = "capability\tlabel\ttext\tvariant\n"
+
+
+@pytest.fixture
+def cases_in(tmp_path):
+    def write(content, name="cases.tsv"):
+        path = tmp_path / name
+        path.write_text(content, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_file_of_sentences_is_asked_for_instead(tiny_bundle, cases_in):
+    path = cases_in(
+        TSV + 'rain\tpositive\tsunny, and "warm"\n'
+        "rain\tnegative\twet\twett\n"
+        "snow\tnegative\tit snowed\tsunny snow\n"
+    )
+    bundle = RuleBundle(tiny_bundle.metadata, lambda text: 0.9 if "sunny" in text else 0.1)
+    found = {finding.capability.name: finding for finding in behave(bundle, read_cases(path))}
+    assert {name: finding.rate for name, finding in found.items()} == {"rain": 0.0, "snow": 1.0}
+    assert [text for text, _ in found["snow"].failures[0]] == ["it snowed", "sunny snow"]
+    assert report([*found.values()], examples=0).splitlines() == [
+        "capability  cases  failures",
+        "rain            2     0.0 %",
+        "snow            1   100.0 %",
+        "all             3    33.3 %",
+    ]
+
+
+def test_a_file_with_commas_is_read_as_well(cases_in):
+    path = cases_in('text,label,capability\n"wet, cold",negative,rain\n', "cases.csv")
+    (capability,) = read_cases(path)
+    assert capability.name == "rain"
+    assert capability.cases == (Right("wet, cold", False),)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        pytest.param("", "cases.tsv", "no column 'capability' and .* first line", id="empty"),
+        pytest.param(TSV, "cases.tsv", "holds no case", id="no case"),
+        pytest.param("a\tb\n", "cases.tsv", "Expected capability<tab>label", id="no such columns"),
+        pytest.param(TSV + "rain\t1\twet\n", "cases.tsv", "line 2: label '1'", id="label"),
+        pytest.param(TSV + "rain\tnegative\n", "cases.tsv", "line 2: no text", id="no text"),
+        pytest.param(TSV + "\tnegative\twet\n", "cases.tsv", "no capability", id="no capability"),
+        pytest.param(
+            "capability,label,text\nrain,negative,wet,cold\n", "cases.csv", "quotation", id="commas"
+        ),
+        pytest.param(TSV, "cases.txt", "ends in .csv or .tsv", id="extension"),
+    ],
+)
+def test_a_file_that_is_not_understood_is_refused(cases_in, content, name, message):
+    with pytest.raises(DataError, match=message):
+        read_cases(cases_in(content, name))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_cases(tmp_path / "none.tsv")
+
+
+def test_the_command_takes_a_file(models_dir, cases_in, capsys):
+    path = cases_in(TSV + "rain\tnegative\twet\n")
+    assert main(["behave", str(models_dir / "reviews-en.pt"), "--cases", str(path)]) == 0
+    assert "rain" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_no_lesson_knows_a_sentence_that_is_kept_unseen(language):
+    unseen = read_cases(UNSEEN[language])
+    texts = {folded(text) for c in unseen for case in c.cases for text in case.texts}
+    assert len(texts) > 300
+    taught = [e for examples in written(language).values() for e in examples]
+    taught += lessons(language, texts=10_000, seed=1)
+    assert texts.isdisjoint(folded(e.text) for e in taught)
+    suite = {folded(text) for c in BY_LANGUAGE[language] for case in c.cases for text in case.texts}
+    assert texts.isdisjoint(suite)

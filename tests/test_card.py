@@ -144,3 +144,20 @@ def test_the_command_of_a_bundle_that_ships_has_no_knobs(metadata, datasets):
         hyper_parameters=metadata.hyper_parameters | RECIPES[datasets],
     )
     assert command(shipped) == f'make train DATASET="{" ".join(datasets)}"'
+
+
+def test_it_says_what_texts_of_our_own_making_were_read(metadata):
+    def said(labels=("negative", "positive"), **knobs):
+        knobs = metadata.hyper_parameters | knobs
+        return card(replace(metadata, labels=labels, hyper_parameters=knobs))
+
+    assert "our own making" not in said()
+    text = said(lessons=24_000, written=6, toneless=4_000, slips=40_000, student=1)
+    assert (
+        "our own making: 24,000 sentences that show negation, contrast and the like, sentences "
+        "written one by one, each read 6 times an epoch, 4,000 texts without a tone and up to "
+        "40,000 misspelt copies of short reviews."
+    ) in text
+    # Lessons have two labels, and only a student reads what is misspelt.
+    text = said(("bad", "good"), lessons=24_000, written=6, toneless=4_000, slips=40_000)
+    assert "our own making: 4,000 texts without a tone." in text

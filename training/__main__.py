@@ -23,6 +23,7 @@ import torch
 from service.bundle import Bundle, BundleError, load_bundle, save_bundle
 from training.base import load_base
 from training.behave import behave, report
+from training.behaviours.own import read_cases
 from training.card import write_card
 from training.checkpoint import Interrupted, Run
 from training.config import (
@@ -218,7 +219,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _behave(options: argparse.Namespace) -> int:
-    findings = behave(load_bundle(options.bundle, _device(options.device)))
+    cases = read_cases(options.cases) if options.cases else ()
+    findings = behave(load_bundle(options.bundle, _device(options.device)), cases)
     print(report(findings, examples=options.examples))
     return 0
 
@@ -328,6 +330,11 @@ def _behave_parser() -> argparse.ArgumentParser:
         "leaving groups of people out of it; after CheckList (Ribeiro et al. 2020).",
     )
     parser.add_argument("bundle", type=Path, help="such as models/reviews-en.pt")
+    parser.add_argument(
+        "--cases", type=Path, metavar="FILE",
+        help="other sentences instead of the suite's: a .csv or .tsv with the columns capability, "
+        "label (positive or negative), text and, if wanted, variant, the same said otherwise",
+    )  # fmt: skip
     parser.add_argument("--examples", type=int, default=2, help="failures to show of each")
     _add_device(parser)
     return parser

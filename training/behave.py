@@ -30,14 +30,15 @@ def has_suite(metadata: Metadata) -> bool:
     return metadata.language in BY_LANGUAGE and set(metadata.labels) == {"negative", "positive"}
 
 
-def behave(bundle: Bundle) -> list[Finding]:
-    """Run the suite of the bundle's language.
+def behave(bundle: Bundle, cases: Sequence[Capability] = ()) -> list[Finding]:
+    """Run the suite of the bundle's language, or `cases` instead.
 
     Raises:
-        TrainingError: there is none for its language, or the bundle does not tell positive from
-            negative.
+        TrainingError: there is no suite for its language, or the bundle does not tell positive
+            from negative.
     """
-    capabilities = _suite(bundle)
+    _require_tones(bundle)
+    capabilities = cases or _suite(bundle)
     column = bundle.metadata.labels.index("positive")
     texts = [text for c in capabilities for case in c.cases for text in case.texts]
     positive = iter(score(bundle, texts)[:, column].tolist())
@@ -45,28 +46,38 @@ def behave(bundle: Bundle) -> list[Finding]:
 
 
 def report(findings: Sequence[Finding], *, examples: int) -> str:
-    """A line per capability, and some of what failed."""
-    width = max(len(finding.capability.name) for finding in findings)
+    """A line per capability, some of what failed, and how much failed in all."""
+    width = max(len("capability"), *(len(finding.capability.name) for finding in findings))
+
+    def line(name: str, cases: int, failures: int) -> str:
+        return f"{name:<{width}}  {cases:>5}  {100 * failures / cases:6.1f} %"
+
     lines = [f"{'capability':<{width}}  cases  failures"]
     for finding in findings:
-        cases = len(finding.capability.cases)
-        lines.append(f"{finding.capability.name:<{width}}  {cases:>5}  {100 * finding.rate:6.1f} %")
+        lines.append(
+            line(finding.capability.name, len(finding.capability.cases), len(finding.failures))
+        )
         for failure in finding.failures[:examples]:
             lines.append("    " + " | ".join(f"{text} ({value:.2f})" for text, value in failure))
+    cases = sum(len(finding.capability.cases) for finding in findings)
+    lines.append(line("all", cases, sum(len(finding.failures) for finding in findings)))
     return "\n".join(lines)
 
 
+def _require_tones(bundle: Bundle) -> None:
+    if set(bundle.metadata.labels) != {"negative", "positive"}:
+        raise TrainingError(
+            f"{bundle.metadata.name} answers {', '.join(bundle.metadata.labels)}; a bundle is "
+            "asked for negative and positive here."
+        )
+
+
 def _suite(bundle: Bundle) -> tuple[Capability, ...]:
-    language, labels = bundle.metadata.language, bundle.metadata.labels
+    language = bundle.metadata.language
     if language not in BY_LANGUAGE:
         raise TrainingError(
             f"{bundle.metadata.name} reads {language!r}; there are behaviour suites for "
-            f"{', '.join(BY_LANGUAGE)}."
-        )
-    if set(labels) != {"negative", "positive"}:
-        raise TrainingError(
-            f"{bundle.metadata.name} answers {', '.join(labels)}; the behaviour suites ask for "
-            "negative and positive."
+            f"{', '.join(BY_LANGUAGE)}. Give sentences of your own by --cases."
         )
     return BY_LANGUAGE[language]
 

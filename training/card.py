@@ -16,6 +16,7 @@ from urllib.parse import quote
 from service.bundle import Metadata, write_atomically
 from training.config import BASE_DEFAULTS, DECIDED_BY_BASE, KNOBS, OWN_DEFAULTS, RECIPES, option
 from training.datasets import DATASETS
+from training.lessons import GRAMMARS, LESSON_LABELS
 from training.report import PICTURES
 
 _LANGUAGES = {"en": "English", "ko": "Korean"}
@@ -105,6 +106,7 @@ def card(
             "",
             f"{_unlabelled(metadata)}The texts themselves are not part of this repository.",
             "",
+            *_of_our_own(metadata),
             "## Recipe",
             "",
             *_table(
@@ -224,6 +226,19 @@ def _unlabelled(metadata: Metadata) -> str:
     served += ["the language model"] if models else []
     served += ["the student, who learns the teachers' answers to them"] if student else []
     return f"Unlabelled texts serve {_listed(served)}. " if served else ""
+
+
+def _of_our_own(metadata: Metadata) -> list[str]:
+    used = metadata.hyper_parameters
+    taught = metadata.language in GRAMMARS and metadata.labels == LESSON_LABELS
+    texts = [
+        (taught, "lessons", "{:,} sentences that show negation, contrast and the like"),
+        (taught, "written", "sentences written one by one, each read {} times an epoch"),
+        (True, "toneless", "{:,} texts without a tone"),
+        (bool(used.get("student")), "slips", "up to {:,} misspelt copies of short reviews"),
+    ]
+    read = [text.format(used[name]) for applies, name, text in texts if applies and used.get(name)]
+    return [f"It also read texts of our own making: {_listed(read)}.", ""] if read else []
 
 
 def _time(time: Mapping[str, int] | None) -> list[str]:

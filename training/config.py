@@ -117,6 +117,9 @@ class TeachConfig:
         "texts of our own making that show negation, contrast and the like, and that words for "
         "people, places and numbers have no tone",
     )
+    written: int = knob(
+        0, "times an epoch that each sentence is read which was written one by one to the same end"
+    )
     slips: int = knob(
         0, "misspelt copies of short texts, to be answered as the texts are without their slips"
     )
@@ -134,7 +137,7 @@ class TeachConfig:
         _check_choices(self)
         _at_least(self, 1, "teachers", "teacher_epochs")
         _at_least(self, 0, "teacher_hidden_size", "teacher_lm_epochs", "teacher_adversarial_norm")
-        _at_least(self, 0, "sentences", "lessons", "slips", "toneless")
+        _at_least(self, 0, "sentences", "lessons", "written", "slips", "toneless")
         _share(self, "teacher_embedding_dropout", "teacher_dropout", "least_share")
 
 
@@ -188,14 +191,14 @@ KNOBS = {
 RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     ("imdb", "sst2", "amazon"): {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
-        "teacher_lm_epochs": 1, "teacher_epochs": 3, "least_share": 0.15, "sentences": 2,
-        "lessons": 24_000, "slips": 40_000, "toneless": 4_000, "student": 1,
+        "teacher_lm_epochs": 1, "teacher_epochs": 2, "least_share": 0.15, "sentences": 2,
+        "lessons": 24_000, "written": 4, "slips": 40_000, "toneless": 4_000, "student": 1,
         "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0, "epochs": 4,
     },
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,
-        "teacher_lm_epochs": 4, "teacher_epochs": 3, "lessons": 16_000, "slips": 80_000,
-        "toneless": 4_000, "student": 1, "embedding_dropout": 0.1, "dropout": 0.2,
+        "teacher_lm_epochs": 3, "teacher_epochs": 3, "lessons": 16_000, "written": 4,
+        "slips": 80_000, "toneless": 4_000, "student": 1, "embedding_dropout": 0.1, "dropout": 0.2,
         "adversarial_norm": 0.0, "epochs": 4,
     },
 }  # fmt: skip

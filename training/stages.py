@@ -31,6 +31,7 @@ from training.fit import Fitter
 from training.lessons import LESSON_LABELS, lessons
 from training.lessons.slips import misspelt
 from training.lessons.toneless import toneless
+from training.lessons.written import repeated
 from training.model import SentimentNetwork
 from training.precision import mixed_precision
 from training.pretrain import Pretrainer
@@ -135,8 +136,9 @@ class Workshop:
         language, classes = self.reviews.language, len(self.reviews.labels)
         teach, seed = self.recipe.teach, self.recipe.fit.seed
         shown = []  # lessons have the labels of the public data sets and no others
-        if teach.lessons and self.reviews.labels == LESSON_LABELS:
+        if self.reviews.labels == LESSON_LABELS:
             shown = lessons(language, texts=teach.lessons, seed=seed)
+            shown += repeated(language, times=teach.written, seed=seed)
         undecided = toneless(language, texts=teach.toneless, seed=seed)
         texts = [e.text for e in self._examples] + unlabelled
         texts += [self._examples[place].text for place in self._again]

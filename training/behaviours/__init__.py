@@ -8,11 +8,11 @@ our own.
 from __future__ import annotations
 
 from training.behaviours import english, korean
-from training.behaviours.cases import Capability, Case, Direction, Invariance, Right
+from training.behaviours.cases import Alike, Capability, Case, Direction, Invariance, Right
 
 BY_LANGUAGE: dict[str, tuple[Capability, ...]] = {
     "en": english.CAPABILITIES,
     "ko": korean.CAPABILITIES,
 }
 
-__all__ = ["BY_LANGUAGE", "Capability", "Case", "Direction", "Invariance", "Right"]
+__all__ = ["BY_LANGUAGE", "Alike", "Capability", "Case", "Direction", "Invariance", "Right"]

@@ -1,4 +1,4 @@
-"""The three kinds of case, and how templates become cases."""
+"""The kinds of case, and how templates become cases."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ class Right:
 
     def passes(self, positive: Sequence[float]) -> bool:
         return (positive[0] > 0.5) == self.positive
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Texts that say the same in other words or spellings, in a tone that nobody would dispute."""
+
+    texts: tuple[str, ...]
+    positive: bool
+
+    def passes(self, positive: Sequence[float]) -> bool:
+        return all((score > 0.5) == self.positive for score in positive)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,81 @@
+"""Sentences written one by one: whole, labelled in balance, and not those of the suite."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from training import lessons
+from training.behaviours import BY_LANGUAGE
+from training.datasets.splits import folded
+from training.lessons.written import repeated, written
+
+FILES = {"en": "english.tsv", "ko": "korean.tsv"}
+
+
+@pytest.fixture(params=FILES)
+def language(request) -> str:
+    return request.param
+
+
+def every(language: str) -> list:
+    return [example for examples in written(language).values() for example in examples]
+
+
+def test_every_line_of_the_file_is_read(language):
+    with (Path(lessons.__file__).parent / FILES[language]).open(encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert [(r[0], int(r[1]), r[2]) for r in sorted(rows)] == sorted(
+        (capability, e.label, e.text) for capability, es in written(language).items() for e in es
+    )
+
+
+def test_there_are_many_and_none_comes_twice(language):
+    texts = [folded(example.text) for example in every(language)]
+    assert len(texts) > 2_000
+    assert len(set(texts)) == len(texts)
+
+
+def test_texts_are_whole_and_short(language):
+    for example in every(language):
+        assert example.label in (0, 1)
+        assert example.text == example.text.strip()
+        assert 2 <= len(example.text) <= 420, example.text
+
+
+def test_praise_and_blame_are_about_as_many(language):
+    labels = [example.label for example in every(language)]
+    assert 0.45 < sum(labels) / len(labels) < 0.55
+    for capability, examples in written(language).items():
+        positive = sum(example.label for example in examples) / len(examples)
+        assert 0.2 < positive < 0.8, capability
+
+
+def test_no_text_is_one_of_the_suite(language):
+    suite = {folded(text) for c in BY_LANGUAGE[language] for case in c.cases for text in case.texts}
+    assert suite.isdisjoint(folded(example.text) for example in every(language))
+
+
+def test_each_is_repeated_and_once_as_it_is(language):
+    sentences = every(language)
+    examples = repeated(language, times=3, seed=1)
+    assert examples[: len(sentences)] == sentences
+    assert len(examples) == 3 * len(sentences)
+    noisy = examples[len(sentences) :]
+    assert [e.label for e in noisy] == 2 * [e.label for e in sentences]
+    unchanged = sum(a.text == b.text for a, b in zip(noisy, 2 * sentences, strict=True))
+    assert 0.4 < unchanged / len(noisy) < 0.75
+
+
+def test_the_same_seed_gives_the_same_texts_and_another_one_others(language):
+    first = repeated(language, times=2, seed=3)
+    assert first == repeated(language, times=2, seed=3)
+    assert first != repeated(language, times=2, seed=4)
+
+
+def test_none_are_asked_for_and_a_language_without_them_has_none(language):
+    assert repeated(language, times=0, seed=1) == []
+    assert written("fr") == {}
+    assert repeated("fr", times=2, seed=1) == []

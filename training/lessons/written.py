@@ -1,0 +1,48 @@
+"""Sentences written one by one: turns of speech and everyday words that no grammar has.
+
+`english.tsv` and `korean.tsv` hold a sentence a line: what it shows, its label (1 positive,
+0 negative) and the text, with tabs between them. Many stand in pairs, in which a few words turn the
+tone. All of them were written for this project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from training.datasets import Example
+from training.lessons import english_noise, korean_noise
+from training.lessons.grammar import Draw
+
+_FILES = {"en": "english.tsv", "ko": "korean.tsv"}
+_NOISE: dict[str, Callable[[Draw, str], str]] = {
+    "en": english_noise.noise,
+    "ko": korean_noise.noise,
+}
+
+
+@cache
+def written(language: str) -> dict[str, tuple[Example, ...]]:
+    """By what they show. A language without such sentences has none: the result is empty."""
+    if language not in _FILES:
+        return {}
+    shown: dict[str, list[Example]] = {}
+    lines = (Path(__file__).parent / _FILES[language]).read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        capability, label, text = line.split("\t")
+        shown.setdefault(capability, []).append(Example(text, int(label)))
+    return {capability: tuple(examples) for capability, examples in shown.items()}
+
+
+def repeated(language: str, *, times: int, seed: int) -> list[Example]:
+    """Each sentence `times` times: once as it is, then half of the time with what writers add, run
+    together or misspell."""
+    draw = Draw(seed)
+    sentences = [e for examples in written(language).values() for e in examples]
+    noisy = [
+        Example(_NOISE[language](draw, e.text), e.label)
+        for _ in range(times - 1)
+        for e in sentences
+    ]
+    return sentences[: len(sentences) * min(times, 1)] + noisy
