@@ -147,17 +147,17 @@ def test_the_command_of_a_bundle_that_ships_has_no_knobs(metadata, datasets):
 
 
 def test_it_says_what_texts_of_our_own_making_were_read(metadata):
-    def said(labels=("negative", "positive"), **knobs):
-        knobs = metadata.hyper_parameters | knobs
-        return card(replace(metadata, labels=labels, hyper_parameters=knobs))
+    def said(labels=("negative", "positive"), language="en", **knobs):
+        used = metadata.hyper_parameters | knobs
+        return card(replace(metadata, labels=labels, language=language, hyper_parameters=used))
 
     assert "our own making" not in said()
-    text = said(lessons=24_000, written=6, toneless=4_000, slips=40_000, student=1)
+    knobs = {"lessons": 24_000, "written": 30_000, "toneless": 4_000, "slips": 40_000}
     assert (
-        "our own making: 24,000 sentences that show negation, contrast and the like, sentences "
-        "written one by one, each read 6 times an epoch, 4,000 texts without a tone and up to "
-        "40,000 misspelt copies of short reviews."
-    ) in text
-    # Lessons have two labels, and only a student reads what is misspelt.
-    text = said(("bad", "good"), lessons=24_000, written=6, toneless=4_000, slips=40_000)
-    assert "our own making: 4,000 texts without a tone." in text
+        "our own making (`training/lessons/`): about 24,000 that show negation, contrast and the "
+        "like, 30,000 that were written one by one, or are misspelt copies of these, 4,000 "
+        "without a tone and at most 40,000 misspelt copies of the short ones above."
+    ) in said(**knobs, student=1)
+    # Lessons have two labels and two languages, and only a student reads what is misspelt.
+    for other in ({"labels": ("bad", "good")}, {"language": "fr", "student": 1}):
+        assert "(`training/lessons/`): 4,000 without a tone." in said(**other, **knobs)

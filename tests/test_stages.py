@@ -32,6 +32,7 @@ KNOBS = {
     "teacher_hidden_size": 12,
     "teacher_lm_epochs": 1,
     "lessons": 60,
+    "written": 30,
     "slips": 50,
     "toneless": 40,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from training import lessons
 from training.behaviours import BY_LANGUAGE
 from training.datasets.splits import folded
-from training.lessons.written import repeated, written
+from training.lessons.written import sentences, written
 
 FILES = {"en": "english.tsv", "ko": "korean.tsv"}
 
@@ -58,24 +59,30 @@ def test_no_text_is_one_of_the_suite(language):
     assert suite.isdisjoint(folded(example.text) for example in every(language))
 
 
-def test_each_is_repeated_and_once_as_it_is(language):
-    sentences = every(language)
-    examples = repeated(language, times=3, seed=1)
-    assert examples[: len(sentences)] == sentences
-    assert len(examples) == 3 * len(sentences)
-    noisy = examples[len(sentences) :]
-    assert [e.label for e in noisy] == 2 * [e.label for e in sentences]
-    unchanged = sum(a.text == b.text for a, b in zip(noisy, 2 * sentences, strict=True))
-    assert 0.4 < unchanged / len(noisy) < 0.75
+def test_each_comes_once_as_it_is_and_then_again(language):
+    known = every(language)
+    examples = sentences(language, texts=3 * len(known), seed=1)
+    once, again = examples[: len(known)], examples[len(known) :]
+    assert Counter(once) == Counter(known)
+    assert [e.label for e in again] == 2 * [e.label for e in once]
+    unchanged = sum(a.text == b.text for a, b in zip(again, 2 * once, strict=True))
+    assert 0.4 < unchanged / len(again) < 0.75
+
+
+def test_fewer_are_some_of_them(language):
+    some = sentences(language, texts=100, seed=1)
+    assert len(some) == 100
+    assert set(some) < set(every(language))
+    assert 30 < sum(e.label for e in some) < 70
 
 
 def test_the_same_seed_gives_the_same_texts_and_another_one_others(language):
-    first = repeated(language, times=2, seed=3)
-    assert first == repeated(language, times=2, seed=3)
-    assert first != repeated(language, times=2, seed=4)
+    first = sentences(language, texts=200, seed=3)
+    assert first == sentences(language, texts=200, seed=3)
+    assert first != sentences(language, texts=200, seed=4)
 
 
 def test_none_are_asked_for_and_a_language_without_them_has_none(language):
-    assert repeated(language, times=0, seed=1) == []
+    assert sentences(language, texts=0, seed=1) == []
     assert written("fr") == {}
-    assert repeated("fr", times=2, seed=1) == []
+    assert sentences("fr", texts=20, seed=1) == []

@@ -17,6 +17,7 @@ from service.bundle import Metadata, write_atomically
 from training.config import BASE_DEFAULTS, DECIDED_BY_BASE, KNOBS, OWN_DEFAULTS, RECIPES, option
 from training.datasets import DATASETS
 from training.lessons import GRAMMARS, LESSON_LABELS
+from training.lessons.slips import SLIPS
 from training.report import PICTURES
 
 _LANGUAGES = {"en": "English", "ko": "Korean"}
@@ -229,16 +230,19 @@ def _unlabelled(metadata: Metadata) -> str:
 
 
 def _of_our_own(metadata: Metadata) -> list[str]:
-    used = metadata.hyper_parameters
-    taught = metadata.language in GRAMMARS and metadata.labels == LESSON_LABELS
+    used, language = metadata.hyper_parameters, metadata.language
+    taught = language in GRAMMARS and metadata.labels == LESSON_LABELS
+    slips = language in SLIPS and bool(used.get("student"))
     texts = [
-        (taught, "lessons", "{:,} sentences that show negation, contrast and the like"),
-        (taught, "written", "sentences written one by one, each read {} times an epoch"),
-        (True, "toneless", "{:,} texts without a tone"),
-        (bool(used.get("student")), "slips", "up to {:,} misspelt copies of short reviews"),
+        (taught, "lessons", "about {:,} that show negation, contrast and the like"),
+        (taught, "written", "{:,} that were written one by one, or are misspelt copies of these"),
+        (True, "toneless", "{:,} without a tone"),
+        (slips, "slips", "at most {:,} misspelt copies of the short ones above"),
     ]
     read = [text.format(used[name]) for applies, name, text in texts if applies and used.get(name)]
-    return [f"It also read texts of our own making: {_listed(read)}.", ""] if read else []
+    if not read:
+        return []
+    return [f"It also read texts of our own making (`training/lessons/`): {_listed(read)}.", ""]
 
 
 def _time(time: Mapping[str, int] | None) -> list[str]:

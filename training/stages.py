@@ -28,10 +28,9 @@ from training.checkpoint import Run
 from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
 from training.datasets import Example
 from training.fit import Fitter
-from training.lessons import LESSON_LABELS, lessons
+from training.lessons import LESSON_LABELS, lessons, written
 from training.lessons.slips import misspelt
 from training.lessons.toneless import toneless
-from training.lessons.written import repeated
 from training.model import SentimentNetwork
 from training.precision import mixed_precision
 from training.pretrain import Pretrainer
@@ -138,7 +137,7 @@ class Workshop:
         shown = []  # lessons have the labels of the public data sets and no others
         if self.reviews.labels == LESSON_LABELS:
             shown = lessons(language, texts=teach.lessons, seed=seed)
-            shown += repeated(language, times=teach.written, seed=seed)
+            shown += written.sentences(language, texts=teach.written, seed=seed)
         undecided = toneless(language, texts=teach.toneless, seed=seed)
         texts = [e.text for e in self._examples] + unlabelled
         texts += [self._examples[place].text for place in self._again]

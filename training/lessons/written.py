@@ -7,8 +7,10 @@ tone. All of them were written for this project.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 from training.datasets import Example
@@ -35,14 +37,14 @@ def written(language: str) -> dict[str, tuple[Example, ...]]:
     return {capability: tuple(examples) for capability, examples in shown.items()}
 
 
-def repeated(language: str, *, times: int, seed: int) -> list[Example]:
-    """Each sentence `times` times: once as it is, then half of the time with what writers add, run
-    together or misspell."""
-    draw = Draw(seed)
-    sentences = [e for examples in written(language).values() for e in examples]
-    noisy = [
-        Example(_NOISE[language](draw, e.text), e.label)
-        for _ in range(times - 1)
-        for e in sentences
-    ]
-    return sentences[: len(sentences) * min(times, 1)] + noisy
+def sentences(language: str, *, texts: int, seed: int) -> list[Example]:
+    """`texts` of them, in an order of their own. Beyond as many as there are they come again, half
+    of the time with what writers add, run together or misspell."""
+    known = [e for examples in written(language).values() for e in examples]
+    if not known:
+        return []
+    random.Random(seed).shuffle(known)
+    draw, noise = Draw(seed), _NOISE[language]
+    once = known[:texts]
+    again = islice(cycle(known), texts - len(once))
+    return once + [Example(noise(draw, e.text), e.label) for e in again]
