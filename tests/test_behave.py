@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from service.bundle import Encoding
 from training.__main__ import main
 from training.behave import behave, report
 from training.behaviours import BY_LANGUAGE, Alike, Direction, Invariance, Right
 from training.behaviours.cases import filled, some, varied
-from training.behaviours.own import UNSEEN, read_cases
+from training.behaviours.files import UNSEEN, read_cases
 from training.datasets.splits import folded
 from training.errors import DataError, TrainingError
 from training.lessons import lessons
@@ -50,6 +52,7 @@ def rates(tiny_bundle):
     [
         pytest.param(Right("a", True), [0.51], True, id="right"),
         pytest.param(Right("a", True), [0.5], False, id="undecided"),
+        pytest.param(Right("a", False), [0.5], False, id="undecided about blame"),
         pytest.param(Right("a", False), [0.9], False, id="wrong"),
         pytest.param(Alike(("a", "b"), False), [0.1, 0.4], True, id="both right"),
         pytest.param(Alike(("a", "b"), False), [0.1, 0.6], False, id="one wrong"),
@@ -148,12 +151,12 @@ def test_a_large_capability_is_cut_the_same_way_each_time():
     assert some(cases[:5]) == tuple(cases[:5])
 
 
-TSV = "capability\tlabel\ttext\tvariant\n"
+HEAD = "text,label,capability,variant\n"
 
 
 @pytest.fixture
 def cases_in(tmp_path):
-    def write(content, name="cases.tsv"):
+    def write(content, name="cases.csv"):
         path = tmp_path / name
         path.write_text(content, encoding="utf-8")
         return path
@@ -163,9 +166,9 @@ def cases_in(tmp_path):
 
 def test_a_file_of_sentences_is_asked_for_instead(tiny_bundle, cases_in):
     path = cases_in(
-        TSV + 'rain\tpositive\tsunny, and "warm"\n'
-        "rain\tnegative\twet\twett\n"
-        "snow\tnegative\tit snowed\tsunny snow\n"
+        HEAD + '"sunny, and ""warm""",Positive,rain,\n'
+        "wet,negative,rain,wett\n"
+        "it snowed,negative,snow,sunny snow\n"
     )
     bundle = RuleBundle(tiny_bundle.metadata, lambda text: 0.9 if "sunny" in text else 0.1)
     found = {finding.capability.name: finding for finding in behave(bundle, read_cases(path))}
@@ -179,51 +182,63 @@ def test_a_file_of_sentences_is_asked_for_instead(tiny_bundle, cases_in):
     ]
 
 
-def test_a_file_with_commas_is_read_as_well(cases_in):
-    path = cases_in('text,label,capability\n"wet, cold",negative,rain\n', "cases.csv")
-    (capability,) = read_cases(path)
-    assert capability.name == "rain"
-    assert capability.cases == (Right("wet, cold", False),)
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        pytest.param("text,label\nwet,negative\n", "cases.csv", id="commas"),
+        pytest.param("label\ttext\tid\nnegative\twet\t7\n", "cases.tsv", id="tabs"),
+        pytest.param('{"text": "wet", "label": "negative"}\n', "cases.jsonl", id="JSON Lines"),
+    ],
+)
+def test_a_text_and_a_label_are_enough(cases_in, content, name):
+    (capability,) = read_cases(cases_in(content, name))
+    assert capability.name == name
+    assert capability.cases == (Right("wet", False),)
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "message"),
+    ("content", "message"),
     [
-        pytest.param("", "cases.tsv", "no column 'capability' and .* first line", id="empty"),
-        pytest.param(TSV, "cases.tsv", "holds no case", id="no case"),
-        pytest.param("a\tb\n", "cases.tsv", "Expected capability<tab>label", id="no such columns"),
-        pytest.param(TSV + "rain\t1\twet\n", "cases.tsv", "line 2: label '1'", id="label"),
-        pytest.param(TSV + "rain\tnegative\n", "cases.tsv", "line 2: no text", id="no text"),
-        pytest.param(TSV + "\tnegative\twet\n", "cases.tsv", "no capability", id="no capability"),
-        pytest.param(
-            "capability,label,text\nrain,negative,wet,cold\n", "cases.csv", "quotation", id="commas"
-        ),
-        pytest.param(TSV, "cases.txt", "ends in .csv or .tsv", id="extension"),
+        pytest.param("", "no line with the names", id="empty"),
+        pytest.param(HEAD, "holds no row", id="no case"),
+        pytest.param("a,b\n", "no column 'text' .* Name them so in the file", id="no such columns"),
+        pytest.param(HEAD + "\n\nwet,1,rain,\n", "line 4: label '1', expected neg", id="label"),
+        pytest.param(HEAD + ",negative,,\n", "line 2: no text", id="no text"),
+        pytest.param(HEAD + "a,negative,wet,cold,x\n", "5 fields, expected 4", id="commas"),
+        pytest.param(HEAD + 'a,negative,"wet,\nb,negative,,\n', "quotation mark", id="open mark"),
+        pytest.param(HEAD.replace("variant", "label"), "two columns are called", id="twice"),
     ],
 )
-def test_a_file_that_is_not_understood_is_refused(cases_in, content, name, message):
+def test_a_file_that_is_not_understood_is_refused(cases_in, content, message):
     with pytest.raises(DataError, match=message):
-        read_cases(cases_in(content, name))
-
-
-def test_a_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
-        read_cases(tmp_path / "none.tsv")
+        read_cases(cases_in(content))
 
 
 def test_the_command_takes_a_file(models_dir, cases_in, capsys):
-    path = cases_in(TSV + "rain\tnegative\twet\n")
+    path = cases_in(HEAD + "wet,negative,rain,\n")
     assert main(["behave", str(models_dir / "reviews-en.pt"), "--cases", str(path)]) == 0
-    assert "rain" in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert "rain" in table
+    assert "negation" not in table
+
+
+def likeness(texts, others):
+    """How like the likest of `others` each text is, by its letters: 0 to 1."""
+    weigh = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+    bare = [[re.sub(r"[^\w\s]", " ", folded(text)) for text in some] for some in (texts, others)]
+    weighed = weigh.fit_transform(bare[0])
+    return np.asarray((weighed @ weigh.transform(bare[1]).T).max(axis=1).todense()).ravel()
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_no_lesson_knows_a_sentence_that_is_kept_unseen(language):
-    unseen = read_cases(UNSEEN[language])
-    texts = {folded(text) for c in unseen for case in c.cases for text in case.texts}
-    assert len(texts) > 300
-    taught = [e for examples in written(language).values() for e in examples]
-    taught += lessons(language, texts=10_000, seed=1)
-    assert texts.isdisjoint(folded(e.text) for e in taught)
-    suite = {folded(text) for c in BY_LANGUAGE[language] for case in c.cases for text in case.texts}
-    assert texts.isdisjoint(suite)
+def test_no_lesson_is_like_a_sentence_that_is_kept_unseen(language):
+    unseen = [t for c in read_cases(UNSEEN[language]) for case in c.cases for t in case.texts]
+    assert len(set(unseen)) > 300
+    suite = [t for c in BY_LANGUAGE[language] for case in c.cases for t in case.texts]
+    assert {folded(text) for text in unseen}.isdisjoint(map(folded, suite))
+    taught = [e.text for examples in written(language).values() for e in examples]
+    assert likeness(taught, [*unseen, *suite]).max() < 0.55
+    planted = f"Well, {unseen[0]} Really."
+    assert likeness([*taught, planted], unseen)[-1] > 0.55
+    composed = {folded(e.text) for e in lessons(language, texts=10_000, seed=1)}
+    assert composed.isdisjoint(map(folded, unseen))

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import logging
 import random
+import re
 import signal
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ import torch
 from test_train_to_serve import Workplace
 
 from service.bundle import load_bundle
+from training.lessons import lessons
 from training.stages import again, cropped, in_pieces
 
 GOOD = ["재밌다", "감동이다", "최고다", "훌륭하다", "추천한다", "즐겁다"]
@@ -139,6 +141,16 @@ def test_a_student_begins_with_the_vectors_of_its_first_teacher(workplace, caplo
     np.testing.assert_allclose(vectors, taught, atol=2e-3)
     plain = np.load(workplace.runs / "begun" / "reviews-ko" / "vectors.npy")
     assert np.abs(plain - taught).max() > 0.02  # the language model has moved them
+
+
+def test_a_student_reads_all_that_there_is_to_learn_from(workplace, caplog):
+    caplog.set_level(logging.INFO, "training")
+    knobs = KNOBS | {"lm_epochs": 0, "teacher_lm_epochs": 0, "teachers": 1, "teacher_epochs": 1}
+    assert workplace.train("read", **knobs | {"epochs": 1}) == 0
+    told = re.findall(r"training on (\d+) texts", caplog.text)
+    labelled, unlabelled = 380, 200  # of 400, a twentieth is for validation
+    composed = len(lessons("ko", texts=60, seed=1))
+    assert told[-1] == str(labelled + unlabelled + 50 + composed + 30 + 40)
 
 
 def test_without_unlabelled_texts_labels_alone_teach(workplace, tmp_path, monkeypatch, caplog):

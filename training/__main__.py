@@ -23,7 +23,7 @@ import torch
 from service.bundle import Bundle, BundleError, load_bundle, save_bundle
 from training.base import load_base
 from training.behave import behave, report
-from training.behaviours.own import read_cases
+from training.behaviours.files import read_cases
 from training.card import write_card
 from training.checkpoint import Interrupted, Run
 from training.config import (
@@ -219,7 +219,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _behave(options: argparse.Namespace) -> int:
-    cases = read_cases(options.cases) if options.cases else ()
+    cases = read_cases(options.cases) if options.cases else None
     findings = behave(load_bundle(options.bundle, _device(options.device)), cases)
     print(report(findings, examples=options.examples))
     return 0
@@ -332,8 +332,9 @@ def _behave_parser() -> argparse.ArgumentParser:
     parser.add_argument("bundle", type=Path, help="such as models/reviews-en.pt")
     parser.add_argument(
         "--cases", type=Path, metavar="FILE",
-        help="other sentences instead of the suite's: a .csv or .tsv with the columns capability, "
-        "label (positive or negative), text and, if wanted, variant, the same said otherwise",
+        help="other sentences instead of the suite's: .csv, .tsv, .jsonl or .parquet with the "
+        "columns text, label (negative or positive) and, if wanted, capability and variant, the "
+        "text changed in what must not matter",
     )  # fmt: skip
     parser.add_argument("--examples", type=int, default=2, help="failures to show of each")
     _add_device(parser)

@@ -30,7 +30,7 @@ def has_suite(metadata: Metadata) -> bool:
     return metadata.language in BY_LANGUAGE and set(metadata.labels) == {"negative", "positive"}
 
 
-def behave(bundle: Bundle, cases: Sequence[Capability] = ()) -> list[Finding]:
+def behave(bundle: Bundle, cases: Sequence[Capability] | None = None) -> list[Finding]:
     """Run the suite of the bundle's language, or `cases` instead.
 
     Raises:
@@ -38,7 +38,7 @@ def behave(bundle: Bundle, cases: Sequence[Capability] = ()) -> list[Finding]:
             from negative.
     """
     _require_tones(bundle)
-    capabilities = cases or _suite(bundle)
+    capabilities = _suite(bundle) if cases is None else cases
     column = bundle.metadata.labels.index("positive")
     texts = [text for c in capabilities for case in c.cases for text in case.texts]
     positive = iter(score(bundle, texts)[:, column].tolist())
@@ -58,7 +58,8 @@ def report(findings: Sequence[Finding], *, examples: int) -> str:
             line(finding.capability.name, len(finding.capability.cases), len(finding.failures))
         )
         for failure in finding.failures[:examples]:
-            lines.append("    " + " | ".join(f"{text} ({value:.2f})" for text, value in failure))
+            texts = (f"{' '.join(text.split())} ({value:.2f})" for text, value in failure)
+            lines.append("    " + " | ".join(texts))
     cases = sum(len(finding.capability.cases) for finding in findings)
     lines.append(line("all", cases, sum(len(finding.failures) for finding in findings)))
     return "\n".join(lines)
@@ -67,8 +68,8 @@ def report(findings: Sequence[Finding], *, examples: int) -> str:
 def _require_tones(bundle: Bundle) -> None:
     if set(bundle.metadata.labels) != {"negative", "positive"}:
         raise TrainingError(
-            f"{bundle.metadata.name} answers {', '.join(bundle.metadata.labels)}; a bundle is "
-            "asked for negative and positive here."
+            f"{bundle.metadata.name} answers {', '.join(bundle.metadata.labels)}; expected a "
+            "bundle that answers negative and positive."
         )
 
 
@@ -77,7 +78,7 @@ def _suite(bundle: Bundle) -> tuple[Capability, ...]:
     if language not in BY_LANGUAGE:
         raise TrainingError(
             f"{bundle.metadata.name} reads {language!r}; there are behaviour suites for "
-            f"{', '.join(BY_LANGUAGE)}. Give sentences of your own by --cases."
+            f"{', '.join(BY_LANGUAGE)}. Give other sentences by --cases."
         )
     return BY_LANGUAGE[language]
 

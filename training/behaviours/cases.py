@@ -25,6 +25,11 @@ class Case(Protocol):
         """`positive`: one probability per text, 0 to 1."""
 
 
+def _leans(score: float, positive: bool) -> bool:
+    """0.5 leans neither way."""
+    return score > 0.5 if positive else score < 0.5
+
+
 @dataclass(frozen=True)
 class Right:
     """A text with a tone that nobody would dispute."""
@@ -37,18 +42,18 @@ class Right:
         return (self.text,)
 
     def passes(self, positive: Sequence[float]) -> bool:
-        return (positive[0] > 0.5) == self.positive
+        return _leans(positive[0], self.positive)
 
 
 @dataclass(frozen=True)
 class Alike:
-    """Texts that say the same in other words or spellings, in a tone that nobody would dispute."""
+    """Texts that differ in what must not matter, with one tone that nobody would dispute."""
 
     texts: tuple[str, ...]
     positive: bool
 
     def passes(self, positive: Sequence[float]) -> bool:
-        return all((score > 0.5) == self.positive for score in positive)
+        return all(_leans(score, self.positive) for score in positive)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class Row:
     line: int  # where it begins, counted from 1; in Parquet, which has no lines, the row's number
     text: str
     label: str
+    more: tuple[str, ...] = ()  # those of `Columns.more`; empty where a row has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Fault:
 class Columns:
     text: str
     label: str
+    more: tuple[str, ...] = ()  # further ones, which a file need not have
+    advice: str = "Name the two by --text-column and --label-column (TEXT=… LABEL=… with make)."
 
 
 def read_table(path: Path, columns: Columns) -> list[Row | Fault]:
@@ -90,7 +93,7 @@ def _damage_explained(path: Path) -> Iterator[None]:
 def _checked(row: Row | Fault) -> Row | Fault:
     if isinstance(row, Fault):
         return row
-    content = row.text + row.label
+    content = "".join((row.text, row.label, *row.more))
     if "\0" in content:
         return Fault(row.line, "a NUL byte, expected text in UTF-8")
     try:
@@ -118,10 +121,10 @@ def _require_columns(path: Path, wanted: Columns, found: Sequence[str]) -> None:
     if missing:
         raise DataError(
             f"{path}: no column {' and no column '.join(map(repr, missing))}; there are "
-            f"{', '.join(repr(_printable(name)) for name in found) or 'none'}. Name the two by "
-            "--text-column and --label-column (TEXT=… LABEL=… with make)."
+            f"{', '.join(repr(_printable(name)) for name in found) or 'none'}. {wanted.advice}"
         )
-    twice = [name for name in (wanted.text, wanted.label) if list(found).count(name) > 1]
+    names = (wanted.text, wanted.label, *wanted.more)
+    twice = [name for name in names if list(found).count(name) > 1]
     if twice:
         raise DataError(f"{path}: two columns are called {twice[0]!r}. Rename one of them.")
 
@@ -191,7 +194,8 @@ def _delimited_row(
     if len(record) != len(header):
         return Fault(line, f"{len(record)} fields, expected {len(header)}")
     fields = dict(zip(header, record, strict=True))
-    return Row(line, fields[columns.text].strip(), fields[columns.label].strip())
+    more = tuple(fields.get(name, "").strip() for name in columns.more)
+    return Row(line, fields[columns.text].strip(), fields[columns.label].strip(), more)
 
 
 # --- JSON Lines -----------------------------------------------------------------------------
@@ -225,7 +229,8 @@ def _mapped_row(values: Mapping[str, Any], columns: Columns, line: int) -> Row |
         return Fault(
             line, f"{columns.label!r} is {type(label).__name__}, expected a string or a number"
         )
-    return Row(line, (text or "").strip(), _label_name(label))
+    more = tuple(_label_name(values.get(name)) for name in columns.more)
+    return Row(line, (text or "").strip(), _label_name(label), more)
 
 
 def _label_name(label: str | float | None) -> str:
@@ -254,15 +259,17 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Row | Fault]:
     try:
         with parquet.ParquetFile(path) as file:
             _require_columns(path, columns, file.schema_arrow.names)
-            table = file.read([columns.text, columns.label])
+            wanted = (columns.text, columns.label, *columns.more)
+            table = file.read([name for name in wanted if name in file.schema_arrow.names])
     except pyarrow.ArrowException as error:
         raise DataError(
             f"{path}: not a Parquet file, or damaged ({error}). Export it again."
         ) from error
-    pairs = zip(table[columns.text], table[columns.label], strict=True)
-    for number, (text, label) in enumerate(pairs, start=1):
+    for number, cells in enumerate(zip(*table.columns, strict=True), start=1):
         try:
-            values = {columns.text: text.as_py(), columns.label: label.as_py()}
+            values = {
+                name: cell.as_py() for name, cell in zip(table.column_names, cells, strict=True)
+            }
         except UnicodeDecodeError as error:
             yield Fault(number, f"not UTF-8 ({error.reason})")
             continue
