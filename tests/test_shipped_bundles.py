@@ -16,6 +16,7 @@ from service.bundle import Bundle, load_bundle
 from service.contract.operations import OPERATIONS
 from service.settings import Settings
 from training.behave import behave
+from training.behaviours.files import UNSEEN, read_cases
 from training.datasets import Store, load_test
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -80,10 +81,10 @@ def test_it_has_golden_answers(bundle):
 @pytest.mark.parametrize(
     ("name", "dataset", "texts", "accuracy", "calibration_error"),
     [
-        pytest.param("reviews-en", "imdb", 25_000, 0.924, 0.02, id="imdb"),
-        # 872 texts: the error of scores that are right would be near 2 % here too.
-        pytest.param("reviews-en", "sst2", 872, 0.87, 0.03, id="sst2"),
-        pytest.param("reviews-en", "amazon", 1_500, 0.895, 0.02, id="amazon"),
+        pytest.param("reviews-en", "imdb", 25_000, 0.926, 0.02, id="imdb"),
+        # 872 and 1,571 texts: the error of scores that are right would be near 2 % here too.
+        pytest.param("reviews-en", "sst2", 872, 0.869, 0.03, id="sst2"),
+        pytest.param("reviews-en", "amazon", 1_500, 0.90, 0.025, id="amazon"),
         pytest.param("reviews-ko", "nsmc", 10_000, 0.884, 0.02, id="nsmc"),
     ],
 )
@@ -162,7 +163,7 @@ def test_the_service_is_undecided_about_what_has_no_tone(client, text):
 
 # What each bundle still fails at; what is not listed is held to the limit of its capability.
 KNOWN_FAILURES = {
-    "reviews-en": {"contractions"},
+    "reviews-en": {"ethnicity"},
     "reviews-ko": {"irony (반어)", "typos"},
 }
 
@@ -174,6 +175,13 @@ def test_it_behaves(bundle):
         if finding.rate > finding.capability.limit
     }
     assert failing == KNOWN_FAILURES[bundle.metadata.name]
+
+
+def test_it_reads_what_others_wrote(bundle):
+    most = {"en": 0.14, "ko": 0.16}[bundle.metadata.language]
+    findings = behave(bundle, read_cases(UNSEEN[bundle.metadata.language]))
+    failed = sum(len(finding.failures) for finding in findings)
+    assert failed / sum(len(finding.capability.cases) for finding in findings) < most
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])

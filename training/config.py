@@ -201,7 +201,7 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,
         "teacher_lm_epochs": 3, "teacher_epochs": 3, "lessons": 16_000, "written": 32_000,
         "slips": 80_000, "toneless": 4_000, "student": 1, "embedding_dropout": 0.1, "dropout": 0.2,
-        "adversarial_norm": 0.0, "epochs": 4,
+        "adversarial_norm": 0.0, "epochs": 3,
     },
 }  # fmt: skip
 # What is another default with a file of one's own: such a file is small, so its steps are.

@@ -6,8 +6,8 @@ from typing import Any
 
 NEGATIVE: dict[str, Any] = {
     "label": "negative",
-    "score": 0.985236,
-    "scores": {"negative": 0.985236, "positive": 0.014764},
+    "score": 0.974609,
+    "scores": {"negative": 0.974609, "positive": 0.025391},
     "model": "reviews-en",
     "tokens": 7,
     "truncated": False,
@@ -15,16 +15,16 @@ NEGATIVE: dict[str, Any] = {
 }
 POSITIVE: dict[str, Any] = {
     "label": "positive",
-    "score": 0.9959,
-    "scores": {"negative": 0.0041, "positive": 0.9959},
+    "score": 0.995898,
+    "scores": {"negative": 0.004102, "positive": 0.995898},
     "model": "reviews-ko",
     "tokens": 5,
     "truncated": False,
     "known": 1.0,
 }
 CLASSES = [
-    {"label": "negative", "score": 0.985236},
-    {"label": "positive", "score": 0.014764},
+    {"label": "negative", "score": 0.974609},
+    {"label": "positive", "score": 0.025391},
 ]
 
 
