@@ -11,7 +11,8 @@ import pytest
 from training import lessons
 from training.behaviours import BY_LANGUAGE
 from training.datasets.splits import folded
-from training.lessons.written import sentences, written
+from training.lessons.grammar import Draw
+from training.lessons.written import of_a_group, sentences, written
 
 FILES = {"en": "english.tsv", "ko": "korean.tsv"}
 
@@ -67,6 +68,22 @@ def test_each_comes_once_as_it_is_and_then_again(language):
     assert [e.label for e in again] == 2 * [e.label for e in once]
     unchanged = sum(a.text == b.text for a, b in zip(again, 2 * once, strict=True))
     assert 0.4 < unchanged / len(again) < 0.75
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "begins", "ends"),
+    [
+        pytest.param("en", "Our driver was late.", "Our ", " driver was late.", id="a person"),
+        pytest.param("en", "The tea was cold.", "The tea was cold.", "", id="nobody"),
+        pytest.param("en", "A driver was late.", "A driver was late.", "", id="a or an"),
+        pytest.param("ko", "어제 직원이 웃었다", "어제 ", " 직원이 웃었다", id="Korean"),
+        pytest.param("ko", "국이 짰다", "국이 짰다", "", id="nobody in Korean"),
+    ],
+)
+def test_whoever_did_it_may_be_of_any_group(language, text, begins, ends):
+    changed = {of_a_group(language, Draw(seed), text) for seed in range(40)}
+    assert all(c.startswith(begins) and c.endswith(ends) for c in changed)
+    assert len(changed) > 20 if ends else changed == {text}
 
 
 def test_fewer_are_some_of_them(language):

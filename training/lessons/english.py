@@ -591,7 +591,7 @@ GRAMMAR = Grammar(
         Capability("intensifiers", 6, _INTENSITY),
         Capability("emoticons", 3, _EMOJI),
         Capability("names, places and numbers", 7, _SETTING),
-        Capability("groups of people", 7, _GROUPS),
+        Capability("groups of people", 12, _GROUPS),
     ),
     topics=TOPICS,
     words=WORDS,
