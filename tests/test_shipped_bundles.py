@@ -85,7 +85,7 @@ def test_it_has_golden_answers(bundle):
         # 872 and 1,571 texts: the error of scores that are right would be near 2 % here too.
         pytest.param("reviews-en", "sst2", 872, 0.869, 0.03, id="sst2"),
         pytest.param("reviews-en", "amazon", 1_500, 0.90, 0.025, id="amazon"),
-        pytest.param("reviews-ko", "nsmc", 10_000, 0.884, 0.02, id="nsmc"),
+        pytest.param("reviews-ko", "nsmc", 10_000, 0.888, 0.02, id="nsmc"),
     ],
 )
 def test_it_was_measured_good_enough(name, dataset, texts, accuracy, calibration_error):
@@ -164,7 +164,7 @@ def test_the_service_is_undecided_about_what_has_no_tone(client, text):
 # What each bundle still fails at; what is not listed is held to the limit of its capability.
 KNOWN_FAILURES = {
     "reviews-en": {"ethnicity"},
-    "reviews-ko": {"irony (반어)", "typos"},
+    "reviews-ko": set(),
 }
 
 
@@ -178,7 +178,7 @@ def test_it_behaves(bundle):
 
 
 def test_it_reads_what_others_wrote(bundle):
-    most = {"en": 0.14, "ko": 0.16}[bundle.metadata.language]
+    most = {"en": 0.14, "ko": 0.11}[bundle.metadata.language]
     findings = behave(bundle, read_cases(UNSEEN[bundle.metadata.language]))
     failed = sum(len(finding.failures) for finding in findings)
     assert failed / sum(len(finding.capability.cases) for finding in findings) < most
