@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.behaviours.cases import Alike, Capability, Case, Right
-from training.datasets.tables import Columns, Fault, Row, read_table
+from training.datasets.own import FAULTS_SHOWN
+from training.datasets.tables import Columns, Fault, Row, read_table, told
 from training.errors import DataError
 
 COLUMNS = Columns(
@@ -19,7 +20,6 @@ UNSEEN = {
 }
 
 _TONES = {"negative": False, "positive": True}
-_FAULTS_SHOWN = 5
 
 
 def read_cases(path: Path) -> tuple[Capability, ...]:
@@ -43,8 +43,8 @@ def read_cases(path: Path) -> tuple[Capability, ...]:
             capability, case = found
             cases.setdefault(capability or path.name, []).append(case)
     if faults:
-        told = "; ".join(f"line {fault.line}: {fault.reason}" for fault in faults[:_FAULTS_SHOWN])
-        raise DataError(f"{path}: {len(faults)} rows are no cases. {told}. Mend or remove them.")
+        shown = "; ".join(told(path, faults[:FAULTS_SHOWN]))
+        raise DataError(f"{path}: {len(faults)} rows are no cases. {shown}. Mend or remove them.")
     if not cases:
         raise DataError(f"{path}: it holds no row. Give a text and its label in each.")
     return tuple(Capability(name, tuple(of_it)) for name, of_it in cases.items())

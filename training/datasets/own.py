@@ -19,7 +19,7 @@ from training.datasets.catalog import Development, Source
 from training.datasets.fetch import digest_of
 from training.datasets.readers import Example
 from training.datasets.splits import folded, hold_out_for_good, without_repeats
-from training.datasets.tables import Columns, Fault, Row, read_table
+from training.datasets.tables import Columns, Fault, Row, read_table, told
 from training.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -155,8 +155,7 @@ def _report(left_out: Counter[str], faults: Sequence[Fault], kept: int, path: Pa
     if bad == 0:
         return
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
-    where = "row" if path.suffix.lower() == ".parquet" else "line"
-    shown = [f"{where} {fault.line}: {fault.reason}" for fault in faults[:FAULTS_SHOWN]]
+    shown = told(path, faults[:FAULTS_SHOWN])
     if bad > kept:
         raise DataError(
             f"{path}: {bad:,} of {bad + kept:,} rows cannot be used ({reasons}): "

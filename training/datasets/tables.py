@@ -80,6 +80,12 @@ def _reader(path: Path) -> Callable[[Path, Columns], Iterator[Row | Fault]]:
     return _READERS[kind]
 
 
+def told(path: Path, faults: Sequence[Fault]) -> list[str]:
+    """Where in the file each is, and what it is."""
+    where = "row" if path.suffix.lower() == ".parquet" else "line"
+    return [f"{where} {fault.line}: {fault.reason}" for fault in faults]
+
+
 @contextmanager
 def _damage_explained(path: Path) -> Iterator[None]:
     try:

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
 from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
 
 from training.datasets import Example
-from training.lessons import english_noise, english_words, korean_noise, korean_words
+from training.lessons import GRAMMARS, english_words, korean_words
 from training.lessons.grammar import Draw
 
 _FILES = {"en": "english.tsv", "ko": "korean.tsv"}
-_NOISE: dict[str, Callable[[Draw, str], str]] = {
-    "en": english_noise.noise,
-    "ko": korean_noise.noise,
-}
 
 
 @cache
@@ -46,7 +41,7 @@ def sentences(language: str, *, texts: int, seed: int) -> list[Example]:
     if not known:
         return []
     random.Random(seed).shuffle(known)
-    draw, noise = Draw(seed), _NOISE[language]
+    draw, noise = Draw(seed), GRAMMARS[language].noise
     once = known[:texts]
     again = islice(cycle(known), texts - len(once))
     return once + [Example(noise(draw, of_a_group(language, draw, e.text)), e.label) for e in again]
