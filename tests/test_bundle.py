@@ -254,6 +254,19 @@ def test_a_bundle_in_bfloat16_is_saved_as_it_was(data, tmp_path):
 
 
 @needs_bfloat16
+def test_word_vectors_are_narrowed_once_and_answers_stay(data, tmp_path):
+    (tmp_path / "a.pt").write_bytes(data)
+    narrow = load_bundle(tmp_path / "a.pt", precision="auto")
+    [ready] = narrow.module.ready
+    assert ready.dtype == torch.bfloat16
+    sequences = [[5], [4, 9, 7, 6], [8] * 30]
+    expected = narrow.probabilities(sequences)
+    narrow.module.ready = []  # as it is with a bundle of the first releases
+    np.testing.assert_array_equal(narrow.probabilities(sequences), expected)
+    assert load_bundle(tmp_path / "a.pt").module.ready == []
+
+
+@needs_bfloat16
 @pytest.mark.parametrize(
     ("limit", "said"),
     [

@@ -80,7 +80,7 @@ class RecurrentLayer(nn.Module):
             The hidden states of each direction, D × (T, N, H), in the order in which it reads: the
             second one's first state is that of the last token. Padding stands behind, in both.
         """
-        if self.narrow:
+        if self.narrow and inputs.dtype != torch.bfloat16:  # word vectors may be it already
             inputs = inputs.to(torch.bfloat16)
             if inputs.size(2) == self.hidden_size:
                 # Vectors as wide as the states are multiplied together with them, but not those of
@@ -93,7 +93,7 @@ class RecurrentLayer(nn.Module):
             ahead = ahead.expand(-1, lengths.size(0), -1)  # (T, 1, H) -> (T, N, H)
         if not self.two_way:
             return [ahead]
-        if inputs.size(1) == 1 and int(lengths[0]) == inputs.size(0):
+        if inputs.size(1) == 1 and int(lengths) == inputs.size(0):
             turned = inputs.flip(0)  # one text has no padding: a tenth of the work below
         else:
             turned = _reorder(inputs, turned_round(lengths, inputs.size(0)))
@@ -168,18 +168,19 @@ class Reader(nn.Module):
         largest: list[Tensor] = []
         means: list[Tensor] = []
         for states in ways:
-            flat = states.reshape(-1, states.size(2))  # (T, N, H) -> (T*N, H); a copy if expanded
             if self.pooling != "max":
-                flat = _filled(flat, rows, 0.0)
-                means.append(flat.view(states.size()).sum(0) / lengths.unsqueeze(1))  # (N, H)
+                states = _filled(states, rows, 0.0)
+                means.append(states.sum(0))  # (T, N, H) -> (N, H)
             if self.pooling != "mean":
-                flat = _filled(flat, rows, float("-inf"))
-                largest.append(flat.view(states.size()).amax(0))  # (N, H)
-        return torch.cat(largest + means, dim=1)
+                states = _filled(states, rows, float("-inf"))
+                largest.append(states.amax(0))  # (T, N, H) -> (N, H)
+        if len(means) > 0:
+            largest.append(torch.cat(means, dim=1) / lengths.unsqueeze(1))
+        return torch.cat(largest, dim=1)
 
     def _padding(self, steps: int, lengths: Tensor) -> Tensor:
         """Where the padding is among the rows of (T*N, H): (P,) int64."""
-        if lengths.size(0) == 1 and int(lengths[0]) == steps:  # one text has none
+        if lengths.size(0) == 1 and int(lengths) == steps:  # one text has none
             return torch.empty(0, dtype=torch.int64, device=lengths.device)
         step = torch.arange(steps, device=lengths.device).unsqueeze(1)  # (T, 1)
         padding = step >= lengths.unsqueeze(0)  # (T, N)
@@ -233,6 +234,10 @@ class BundledNetwork(nn.Module):
             https://arxiv.org/abs/1706.04599); above 1 is less certain.
     """
 
+    # What service/layout.py leaves here after loading: the word vectors as the first layer reads
+    # them, where that is another type. Never saved.
+    ready: list[Tensor]
+
     def __init__(self, network: SentimentNetwork, temperature: float) -> None:
         super().__init__()
         vectors = network.embedding.weight
@@ -243,10 +248,14 @@ class BundledNetwork(nn.Module):
         self.temperature: Tensor
         self.register_buffer("temperature", torch.tensor(temperature))
         self.reader = network.reader
+        self.ready = []
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """(T, N) int64, or (T, 1), and (N,) int64 -> probabilities (N, K) float32."""
-        embedded = nn.functional.embedding(ids, self.vectors).float()  # (T, N) -> (T, N, E)
+        if len(self.ready) > 0:
+            embedded = nn.functional.embedding(ids, self.ready[0])  # (T, N) -> (T, N, E)
+        else:
+            embedded = nn.functional.embedding(ids, self.vectors).float()  # (T, N) -> (T, N, E)
         return torch.softmax(self.reader(embedded, lengths) / self.temperature, dim=1)
 
 
@@ -269,13 +278,16 @@ def _reorder(states: Tensor, order: Tensor) -> Tensor:
     return nn.functional.embedding(order * order.size(1) + texts, rows)
 
 
-def _filled(flat: Tensor, rows: Tensor, value: float) -> Tensor:
-    """(T*N, H) with `value` in these rows: in place where no gradient is wanted."""
+def _filled(states: Tensor, rows: Tensor, value: float) -> Tensor:
+    """(T, N, H) with `value` in these of its T*N rows: in place where no gradient is wanted."""
     if rows.size(0) == 0:
-        return flat
+        return states
+    flat = states.reshape(-1, states.size(2))  # (T, N, H) -> (T*N, H); a copy if expanded
     if torch.is_grad_enabled():
-        return flat.index_fill(0, rows, value)
-    return flat.index_fill_(0, rows, value)
+        flat = flat.index_fill(0, rows, value)
+    else:
+        flat = flat.index_fill_(0, rows, value)
+    return flat.view(states.size())
 
 
 def _at(states: Tensor, step: Tensor) -> Tensor:
