@@ -61,9 +61,10 @@ test: setup-dev ## run the tests on up to four cores (ARGS goes to pytest: ARGS=
 # behind `make train` counts.
 typed = $(if $(filter command,$(origin $(2))),$(1) "$($(2))")
 
-# glibc gives a step's large tensors back to the system and asks for them again at the next one, page by page: a
-# seventh of the time. Told this, it keeps them, and takes pages of 2 MB; other systems know neither name.
-KEEP_MEMORY = MALLOC_TRIM_THRESHOLD_=4294967296 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
+# glibc gives a step's large tensors back to the system and asks for them again at the next one, page by page, each of
+# which is cleared first. Told this, it keeps them, even those beyond 32 MB, and takes pages of 2 MB: a teacher learnt
+# 22,000 tokens a second on two cores instead of 14,000, in 5 GB instead of 2. Other systems know none of these names.
+KEEP_MEMORY = MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967296 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 
 train: setup-training ## make a bundle from public data (DATASET) or your own (DATA, TEXT, LABEL, LANGUAGE)
 	$(KEEP_MEMORY) $(PY) -m training $(if $(DATASET),--dataset $(DATASET)) $(call typed,--data,DATA) \
