@@ -36,6 +36,7 @@ KNOBS = {
     "lessons": 60,
     "written": 30,
     "slips": 50,
+    "groups": 20,
     "toneless": 40,
 }
 HEAD = "id\tdocument\tlabel\n"
