@@ -153,12 +153,10 @@ def test_it_says_what_texts_of_our_own_making_were_read(metadata):
 
     assert "our own making" not in said()
     knobs = {"lessons": 24_000, "written": 30_000, "toneless": 4_000, "slips": 40_000}
-    knobs["groups"] = 30_000
     assert (
         "our own making (`training/lessons/`): about 24,000 that show negation, contrast and the "
         "like, 30,000 that were written one by one, or are misspelt copies of these, 4,000 "
-        "without a tone, at most 40,000 misspelt copies of the short ones above and at most "
-        "30,000 copies of them that name a group a person belongs to."
+        "without a tone and at most 40,000 misspelt copies of the short ones above."
     ) in said(**knobs, student=1)
     # Lessons have two labels and two languages, and only a student reads what is misspelt.
     for other in ({"labels": ("bad", "good")}, {"language": "fr", "student": 1}):

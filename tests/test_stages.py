@@ -36,7 +36,6 @@ KNOBS = {
     "lessons": 60,
     "written": 30,
     "slips": 50,
-    "groups": 20,
     "toneless": 40,
 }
 HEAD = "id\tdocument\tlabel\n"

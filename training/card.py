@@ -232,13 +232,12 @@ def _unlabelled(metadata: Metadata) -> str:
 def _of_our_own(metadata: Metadata) -> list[str]:
     used, language = metadata.hyper_parameters, metadata.language
     taught = language in GRAMMARS and metadata.labels == LESSON_LABELS
-    copies = language in SLIPS and bool(used.get("student"))
+    slips = language in SLIPS and bool(used.get("student"))
     texts = [
         (taught, "lessons", "about {:,} that show negation, contrast and the like"),
         (taught, "written", "{:,} that were written one by one, or are misspelt copies of these"),
         (True, "toneless", "{:,} without a tone"),
-        (copies, "slips", "at most {:,} misspelt copies of the short ones above"),
-        (copies, "groups", "at most {:,} copies of them that name a group a person belongs to"),
+        (slips, "slips", "at most {:,} misspelt copies of the short ones above"),
     ]
     read = [text.format(used[name]) for applies, name, text in texts if applies and used.get(name)]
     if not read:

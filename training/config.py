@@ -125,11 +125,6 @@ class TeachConfig:
     slips: int = knob(
         0, "misspelt copies of short texts, to be answered as the texts are without their slips"
     )
-    groups: int = knob(
-        0,
-        "copies of short texts that speak of a person, who is given a nationality, religion, "
-        "ethnicity or orientation, to be answered as the texts are without it",
-    )
     toneless: int = knob(0, "texts of our own making about which to be undecided, such as numbers")
     least_share: float = knob(
         0.0,
@@ -144,8 +139,7 @@ class TeachConfig:
         _check_choices(self)
         _at_least(self, 1, "teachers", "teacher_epochs")
         _at_least(self, 0, "teacher_hidden_size", "teacher_lm_epochs", "teacher_adversarial_norm")
-        _at_least(self, 0, "sentences", "lessons", "written", "slips", "groups")
-        _at_least(self, 0, "toneless")
+        _at_least(self, 0, "sentences", "lessons", "written", "slips", "toneless")
         _share(self, "teacher_embedding_dropout", "teacher_dropout", "least_share")
 
 
@@ -200,9 +194,8 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     ("imdb", "sst2", "amazon"): {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
         "teacher_lm_epochs": 1, "teacher_epochs": 2, "least_share": 0.15, "sentences": 2,
-        "lessons": 24_000, "written": 30_000, "slips": 40_000, "groups": 40_000, "toneless": 4_000,
-        "student": 1, "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0,
-        "epochs": 5,
+        "lessons": 24_000, "written": 30_000, "slips": 40_000, "toneless": 4_000, "student": 1,
+        "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0, "epochs": 5,
     },
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,
@@ -213,9 +206,8 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
 }  # fmt: skip
 # What is another default with a file of one's own: such a file is small, so its steps are.
 OWN_DEFAULTS = {
-    "lm_epochs": 0, "student": 0, "lessons": 0, "written": 0, "slips": 0, "groups": 0,
-    "toneless": 0, "class_weights": "balanced", "batch_texts": 32, "epochs": 10, "patience": 3,
-    "averaging": 0.99,
+    "lm_epochs": 0, "student": 0, "lessons": 0, "written": 0, "slips": 0, "toneless": 0,
+    "class_weights": "balanced", "batch_texts": 32, "epochs": 10, "patience": 3, "averaging": 0.99,
 }  # fmt: skip
 # The shape of its weights, and its vocabulary with the vectors that belong to it.
 DECIDED_BY_BASE = (
@@ -228,7 +220,7 @@ DECIDED_BY_BASE = (
 # knew (480 texts) rates from 3e-4 to 3e-3 gave nearly the same test figures. The adversarial loss
 # would double the time.
 BASE_DEFAULTS = {
-    "student": 0, "lessons": 0, "written": 0, "slips": 0, "groups": 0, "toneless": 0,
+    "student": 0, "lessons": 0, "written": 0, "slips": 0, "toneless": 0,
     "learning_rate": 3e-3, "adversarial_norm": 0.0, "epochs": 8,
 }  # fmt: skip
 

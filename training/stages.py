@@ -29,7 +29,6 @@ from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfi
 from training.datasets import Example
 from training.fit import Fitter
 from training.lessons import LESSON_LABELS, lessons, written
-from training.lessons.groups import regrouped
 from training.lessons.slips import misspelt
 from training.lessons.toneless import toneless
 from training.model import SentimentNetwork
@@ -101,16 +100,18 @@ class Workshop:
     def student(self) -> Fitter:
         """A network that learns from teachers: their answers to the texts that have no label, and
         half and half their answers and the labels where there are some (Hinton et al. 2015); some
-        of both once more, misspelt or with a group that a person belongs to."""
+        of both once more, misspelt."""
         if not self._unlabelled:
             log.info("no unlabelled text: teachers answer the labelled ones alone")
         answers = self._teachers_answers.copy()
         labelled = [example.text for example in self._examples]
         answers[: len(labelled)] = (answers[: len(labelled)] + self._given(self._examples)) / 2
-        language, seed = self.reviews.language, self.recipe.fit.seed
-        texts, teach = labelled + self._unlabelled, self.recipe.teach
-        copies = misspelt(language, texts, copies=teach.slips, seed=seed)
-        copies += regrouped(language, texts, copies=teach.groups, seed=seed)
+        copies = misspelt(
+            self.reviews.language,
+            labelled + self._unlabelled,
+            copies=self.recipe.teach.slips,
+            seed=self.recipe.fit.seed,
+        )
         answers = np.concatenate([answers, answers[[place for place, _ in copies]]])
         return self._learner(
             "student",

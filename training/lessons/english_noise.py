@@ -115,7 +115,7 @@ _CHANGES = (
     (_linked, 0.2),
 )
 _SLIPS = (
-    (_contracted, 0.8),
+    (_contracted, 0.5),
     (_without_apostrophes, 0.25),
     (_mistyped, 0.6),
     (_mistyped, 0.2),
