@@ -131,6 +131,12 @@ class TeachConfig:
         "share of the labelled texts that each data set has at least; one that is smaller is read "
         "several times an epoch",
     )
+    blind: int = knob(
+        0,
+        "1: words for nationality, religion, ethnicity and orientation that are one subword each "
+        "get one vector in the end, so that none moves an answer otherwise than another",
+        (0, 1),
+    )
     student: int = knob(
         0, "1: a student learns from the teachers' answers to the unlabelled texts", (0, 1)
     )
@@ -195,7 +201,7 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
         "teacher_lm_epochs": 1, "teacher_epochs": 2, "least_share": 0.15, "sentences": 2,
         "lessons": 24_000, "written": 30_000, "slips": 40_000, "toneless": 4_000, "student": 1,
-        "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0, "epochs": 5,
+        "blind": 1, "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0, "epochs": 5,
     },
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,

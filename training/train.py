@@ -15,6 +15,7 @@ import torch
 from service.bundle import Bundle, Metadata, save_bundle
 from service.tokenizer import Tokenizer
 from training.base import Base, load_base, require_fit
+from training.blind import make_blind
 from training.calibrate import temperature
 from training.checkpoint import Run
 from training.datasets import Example, Store, find, load_test
@@ -68,6 +69,8 @@ def _train(
     workshop = Workshop(recipe, reviews, base, run, device)
     fitter = workshop.student() if recipe.teach.student else workshop.pupil()
     progress = fitter.fit()
+    if recipe.teach.blind:
+        make_blind(fitter.network, reviews.language, workshop.tokenizer)
 
     degree = temperature(fitter.validation_logits())
     metadata = _metadata(recipe, reviews, base, workshop.tokenizer, progress, degree, commit)

@@ -70,6 +70,22 @@ CONTRACTED = [
     ("I cannot recommend it.", "I can't recommend it."),
     ("I could not be happier.", "I couldn't be happier."),
     ("They were not helpful.", "They weren't helpful."),
+    ("The lamp did not last a month.", "The lamp didn't last a month."),
+    ("You will not regret this purchase.", "You won't regret this purchase."),
+    ("That is the dullest play of the season.", "That's the dullest play of the season."),
+    ("I have never slept so well in a hotel.", "I've never slept so well in a hotel."),
+    ("She is a joy to listen to.", "She's a joy to listen to."),
+    ("The pages were not even cut straight.", "The pages weren't even cut straight."),
+    ("I am so glad that we booked this tour.", "I'm so glad that we booked this tour."),
+    ("My umbrella has not let me down yet.", "My umbrella hasn't let me down yet."),
+    ("He will not fix what he broke.", "He won't fix what he broke."),
+    ("They are the kindest hosts in town.", "They're the kindest hosts in town."),
+    ("There is nothing here worth the money.", "There's nothing here worth the money."),
+    ("We have thrown this printer away.", "We've thrown this printer away."),
+    ("It would have been nicer to stay at home.", "It would've been nicer to stay at home."),
+    ("You should not miss this concert.", "You shouldn't miss this concert."),
+    ("I did not want the evening to end.", "I didn't want the evening to end."),
+    ("What is not to love about this bakery?", "What's not to love about this bakery?"),
 ]
 
 NATIONALITIES = ["American", "Mexican", "Nigerian", "Chinese", "Polish", "Indian", "Turkish"]

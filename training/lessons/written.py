@@ -57,7 +57,7 @@ def of_a_group(language: str, draw: Draw, text: str) -> str:
     if not found:
         return text
     at = found.start("person")
-    return f"{text[:at]}{draw.one(draw.one(_GROUPS[language]))} {text[at:]}"
+    return f"{text[:at]}{draw.one(draw.one(GROUPS[language]))} {text[at:]}"
 
 
 _PERSON = {
@@ -77,7 +77,7 @@ _PERSON = {
         r"주인공|룸메이트|동료)(?=[들이가은는을를도한의께 ]|$)"
     ),
 }
-_GROUPS = {
+GROUPS = {
     "en": [english_words.WORDS[name] for name in ("nat", "rel", "eth", "orient")],
     "ko": [
         korean_words.WORDS["nat"],
