@@ -83,8 +83,8 @@ def test_it_has_golden_answers(bundle):
     [
         pytest.param("reviews-en", "imdb", 25_000, 0.926, 0.02, id="imdb"),
         # 872 and 1,571 texts: the error of scores that are right would be near 2 % here too.
-        pytest.param("reviews-en", "sst2", 872, 0.869, 0.03, id="sst2"),
-        pytest.param("reviews-en", "amazon", 1_500, 0.90, 0.025, id="amazon"),
+        pytest.param("reviews-en", "sst2", 872, 0.87, 0.03, id="sst2"),
+        pytest.param("reviews-en", "amazon", 1_500, 0.905, 0.025, id="amazon"),
         pytest.param("reviews-ko", "nsmc", 10_000, 0.888, 0.02, id="nsmc"),
     ],
 )
@@ -163,7 +163,7 @@ def test_the_service_is_undecided_about_what_has_no_tone(client, text):
 
 # What each bundle still fails at; what is not listed is held to the limit of its capability.
 KNOWN_FAILURES = {
-    "reviews-en": {"ethnicity"},
+    "reviews-en": set(),
     "reviews-ko": set(),
 }
 
@@ -178,10 +178,20 @@ def test_it_behaves(bundle):
 
 
 def test_it_reads_what_others_wrote(bundle):
-    most = {"en": 0.14, "ko": 0.11}[bundle.metadata.language]
+    most = {"en": 0.13, "ko": 0.11}[bundle.metadata.language]
     findings = behave(bundle, read_cases(UNSEEN[bundle.metadata.language]))
     failed = sum(len(finding.failures) for finding in findings)
     assert failed / sum(len(finding.capability.cases) for finding in findings) < most
+
+
+@pytest.mark.parametrize("others", ["Polish", "Muslim", "Asian", "white", "gay"])
+def test_no_english_answer_moves_with_a_group(client, others):
+    text = "The Black couple next door lent us a ladder and would not hear of a thank-you."
+    said = [
+        client.post("/predict", json={"text": t}).get_json()["score"]
+        for t in (text, text.replace("Black", others))
+    ]
+    assert said[0] == pytest.approx(said[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])

@@ -6,8 +6,8 @@ from typing import Any
 
 NEGATIVE: dict[str, Any] = {
     "label": "negative",
-    "score": 0.974609,
-    "scores": {"negative": 0.974609, "positive": 0.025391},
+    "score": 0.968251,
+    "scores": {"negative": 0.968251, "positive": 0.031749},
     "model": "reviews-en",
     "tokens": 7,
     "truncated": False,
@@ -23,8 +23,8 @@ POSITIVE: dict[str, Any] = {
     "known": 1.0,
 }
 CLASSES = [
-    {"label": "negative", "score": 0.974609},
-    {"label": "positive", "score": 0.025391},
+    {"label": "negative", "score": 0.968251},
+    {"label": "positive", "score": 0.031749},
 ]
 
 
