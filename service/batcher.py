@@ -39,8 +39,8 @@ Probabilities = list[list[float]]  # N rows of K, as Python's numbers: nobody co
 _MOST_PADDING = 1.25
 
 # What is read on the loop's thread, in tokens: a request, and a round of them, at most. While it is
-# read nothing else of the loop goes on, for 5 to 12 ms. Half of it costs a fifth of the long reviews
-# that are answered; twice as much gains a tenth, and health checks then wait for more than 50 ms.
+# read nothing else of the loop goes on, for 5 to 12 ms. Half of it costs a fifth of the long
+# reviews that are answered; twice as much gains a tenth, and health checks wait over 50 ms.
 _SMALL_TOKENS = 256
 _ROUND_TOKENS = 2_048
 
