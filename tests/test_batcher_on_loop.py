@@ -127,10 +127,10 @@ def test_a_long_text_holds_no_short_one_up(on_loop, bundle):
 
 def test_a_round_has_an_end_and_others_come_between(on_loop, bundle):
     loop = on_loop(batch_texts=64)
-    loop.begin(bundle, *([[number] * 200] for number in range(1, 11)))
+    loop.begin(bundle, *([[number] * 200] for number in range(1, 21)))
     loop.loop.call_soon(lambda: loop.begin(bundle, [[500]]))
-    assert set(loop.turn(11)) == {*range(1, 11), 500}
-    assert [len(batch) for batch in bundle.batches] == [5, 1, 5]  # 1,000 tokens; 500; the others
+    assert set(loop.turn(21)) == {*range(1, 21), 500}
+    assert [len(batch) for batch in bundle.batches] == [10, 1, 10]  # 2,000 tokens; 500; the others
     assert bundle.batches[1] == [[500]]
 
 
