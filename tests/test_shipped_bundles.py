@@ -161,20 +161,13 @@ def test_the_service_is_undecided_about_what_has_no_tone(client, text):
     assert answer["score"] < 0.75
 
 
-# What each bundle still fails at; what is not listed is held to the limit of its capability.
-KNOWN_FAILURES = {
-    "reviews-en": set(),
-    "reviews-ko": set(),
-}
-
-
 def test_it_behaves(bundle):
     failing = {
         finding.capability.name
         for finding in behave(bundle)
         if finding.rate > finding.capability.limit
     }
-    assert failing == KNOWN_FAILURES[bundle.metadata.name]
+    assert failing == set()
 
 
 def test_it_reads_what_others_wrote(bundle):
