@@ -143,6 +143,12 @@ class Reader(nn.Module):
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """(T, N, E), or (T, 1, E), and (N,) int64 -> logits (N, K)."""
+        texts = lengths.size(0)
+        spare = spare_texts(texts)
+        if spare > 0:
+            lengths = nn.functional.pad(lengths, [0, spare], value=1.0)  # (N,)
+            if embedded.size(1) == texts:
+                embedded = nn.functional.pad(embedded, [0, 0, 0, spare])  # -> (T, N + spare, E)
         states = self.embedding_dropout(embedded)
         ways: list[Tensor] = []
         for depth, layer in enumerate(self.layers):
@@ -153,7 +159,8 @@ class Reader(nn.Module):
             else:
                 # -> D × (T, N, H); a ModuleList does not tell mypy what is in it
                 ways = layer.each_way(states, lengths)  # type: ignore[operator]
-        logits: Tensor = self.classifier(self.dropout(self._pool(ways, lengths)))  # -> (N, K)
+        pooled = self._pool(ways, lengths)[:texts]
+        logits: Tensor = self.classifier(self.dropout(pooled))  # -> (N, K)
         return logits
 
     def _pool(self, ways: list[Tensor], lengths: Tensor) -> Tensor:
@@ -257,6 +264,18 @@ class BundledNetwork(nn.Module):
         else:
             embedded = nn.functional.embedding(ids, self.vectors).float()  # (T, N) -> (T, N, E)
         return torch.softmax(self.reader(embedded, lengths) / self.temperature, dim=1)
+
+
+def spare_texts(texts: int) -> int:
+    """How many empty texts make a batch one that oneDNN reads fast.
+
+    It divides the texts of a step into equal blocks. A prime number of more than fifty has none
+    but blocks of one: 53 texts take three times as long as 56.
+
+    >>> spare_texts(20), spare_texts(53), spare_texts(56)
+    (0, 3, 0)
+    """
+    return -texts % 8 if texts > 32 else 0
 
 
 def turned_round(lengths: Tensor, steps: int) -> Tensor:

@@ -32,7 +32,7 @@ from training.loop import (
     set_learning_rate,
     warm_up,
 )
-from training.model import RecurrentLayer, SentimentNetwork
+from training.model import RecurrentLayer, SentimentNetwork, spare_texts
 from training.precision import mixed_precision
 
 log = logging.getLogger(__name__)
@@ -80,34 +80,46 @@ class LanguageModel(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """(T, N) int64 and (N,) int64 -> the mean loss over positions and directions, ()."""
-        states, _ = self.layer(self.dropout(self.embedding(ids)), lengths)  # -> (T, N, D*H)
+        spare = spare_texts(lengths.size(0))  # of one token: they have no neighbour to foretell
+        ids = nn.functional.pad(ids, [0, spare], value=self.embedding.padding_idx)
+        lengths = nn.functional.pad(lengths, [0, spare], value=1)
+        vectors = self.embedding(ids)  # (T, N) -> (T, N, E)
+        states, _ = self.layer(self.dropout(vectors), lengths)  # -> (T, N, D*H)
         inner = torch.arange(1, ids.size(0), device=ids.device).unsqueeze(1) < lengths  # (T-1, N)
         sides = states.chunk(len(self.heads), dim=2)  # D × (T, N, H)
         drawn = torch.multinomial(self._share, self._candidates, replacement=False)  # (C,)
-        losses = [self._loss(self.heads[0](sides[0][:-1][inner]), ids[1:][inner], drawn)]
+        # What is foretold is read as well, and the drawn words are the same in both directions:
+        # each look-up costs a gradient for the whole vocabulary.
+        others = self.embedding(drawn)  # (C, E)
+        ahead = self.heads[0](sides[0][:-1][inner])  # -> (P, E)
+        losses = [self._loss(ahead, ids[1:][inner], vectors[1:][inner], drawn, others)]
         if len(self.heads) == 2:
-            losses.append(self._loss(self.heads[1](sides[1][1:][inner]), ids[:-1][inner], drawn))
+            back = self.heads[1](sides[1][1:][inner])  # -> (P, E)
+            losses.append(self._loss(back, ids[:-1][inner], vectors[:-1][inner], drawn, others))
         return torch.stack(losses).mean()
 
-    def _loss(self, foretold: Tensor, right: Tensor, drawn: Tensor) -> Tensor:
+    def _loss(
+        self, foretold: Tensor, right: Tensor, own: Tensor, drawn: Tensor, others: Tensor
+    ) -> Tensor:
         """Sampled softmax (Jean et al. 2015, https://arxiv.org/abs/1412.2007): the right word
         against the drawn ones, each less how likely it was to be drawn.
 
         Args:
             foretold: (P, E).
-            right: (P,) int64.
-            drawn: (C,) int64.
+            right: (P,) int64, and their vectors:
+            own: (P, E).
+            drawn: (C,) int64, and their vectors:
+            others: (C, E).
         """
         offset = self.bias - self._log_drawn  # (V,)
-        own = (foretold * self.embedding(right)).sum(1).float() + offset[right]  # (P,)
-        others = foretold @ self.embedding(drawn).t()  # (P, E) (E, C) -> (P, C)
-        others = others.float() + offset[drawn]
+        score = (foretold * own).sum(1).float() + offset[right]  # (P,)
+        scores = (foretold @ others.t()).float() + offset[drawn]  # (P, E) (E, C) -> (P, C)
         # Where the right word was drawn as well, it must not count against itself.
         place = torch.full_like(self.bias, -1, dtype=torch.int64)  # (V,)
         place[drawn] = torch.arange(len(drawn), device=drawn.device)
         (hit,) = (place[right] >= 0).nonzero(as_tuple=True)
-        others[hit, place[right[hit]]] = float("-inf")
-        losses: Tensor = torch.logaddexp(own, others.logsumexp(1)) - own  # (P,)
+        scores[hit, place[right[hit]]] = float("-inf")
+        losses: Tensor = torch.logaddexp(score, scores.logsumexp(1)) - score  # (P,)
         return losses.mean()
 
 
