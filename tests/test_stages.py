@@ -18,6 +18,7 @@ from test_train_to_serve import Workplace
 from service.bundle import load_bundle
 from training.lessons import lessons
 from training.stages import again, cropped, in_pieces
+from training.vectors import narrowed
 
 GOOD = ["재밌다", "감동이다", "최고다", "훌륭하다", "추천한다", "즐겁다"]
 BAD = ["지루하다", "별로다", "최악이다", "엉망이다", "비추한다", "졸리다"]
@@ -31,6 +32,7 @@ KNOBS = {
     "student": 1,
     "teachers": 2,
     "teacher_epochs": 2,
+    "teacher_embedding_size": 136,
     "teacher_hidden_size": 12,
     "teacher_lm_epochs": 1,
     "lessons": 60,
@@ -140,7 +142,15 @@ def test_a_student_begins_with_the_vectors_of_its_first_teacher(workplace, caplo
     vectors = load_bundle(workplace.bundle("begun")).module.vectors.float().numpy()
     np.testing.assert_allclose(vectors, taught, atol=2e-3)
     plain = np.load(workplace.runs / "begun" / "reviews-ko" / "vectors.npy")
+    assert plain.shape[1] == 136  # as wide as the teacher's
+    plain = narrowed(plain, taught.shape[1])
     assert np.abs(plain - taught).max() > 0.02  # the language model has moved them
+
+
+def test_a_teacher_with_narrower_word_vectors_than_the_student_is_refused(workplace, caplog):
+    knobs = KNOBS | {"teacher_embedding_size": 100}
+    assert workplace.train("narrow", **knobs) == 1
+    assert "--teacher-embedding-size=100: expected at least" in caplog.text
 
 
 def test_a_student_reads_all_that_there_is_to_learn_from(workplace, caplog):

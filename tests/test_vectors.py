@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from training.vectors import train_vectors
+from training.vectors import narrowed, train_vectors
 
 GREEN, RED = ("leaf", "grass", "moss"), ("brick", "rust", "clay")
 
@@ -75,3 +75,15 @@ def test_words_of_like_company_are_alike(texts, words_tokenizer):
         return float(np.mean([vector(a) @ vector(b) for a in some for b in others if a != b]))
 
     assert min(likeness(GREEN, GREEN), likeness(RED, RED)) > likeness(GREEN, RED)
+
+
+def test_narrowed_vectors_keep_the_products_that_fit():
+    chance = np.random.default_rng(1)
+    plane = chance.normal(size=(30, 2)) @ chance.normal(size=(2, 8))  # 2 dimensions of 8
+    plane[4] = 0.0
+    vectors = plane.astype(np.float32)
+    narrow = narrowed(vectors, 2)
+    assert narrow.shape == (30, 2)
+    np.testing.assert_allclose(narrow @ narrow.T, vectors @ vectors.T, atol=1e-4)
+    np.testing.assert_array_equal(narrow[4], 0.0)
+    np.testing.assert_array_equal(narrowed(vectors, 8), vectors)

@@ -98,6 +98,11 @@ class TeachConfig:
     teacher_hidden_size: int = knob(
         0, "width of a teacher's hidden state, which no answer has to wait for; 0 for the student's"
     )
+    teacher_embedding_size: int = knob(
+        0,
+        "width of a teacher's word vectors, 0 for the student's; that begins with the directions "
+        "in which its teacher's differ most",
+    )
     teacher_lm_epochs: int = knob(
         0, "passes of the language model of teachers that have a width of their own"
     )
@@ -144,7 +149,8 @@ class TeachConfig:
     def __post_init__(self) -> None:
         _check_choices(self)
         _at_least(self, 1, "teachers", "teacher_epochs")
-        _at_least(self, 0, "teacher_hidden_size", "teacher_lm_epochs", "teacher_adversarial_norm")
+        _at_least(self, 0, "teacher_hidden_size", "teacher_embedding_size", "teacher_lm_epochs")
+        _at_least(self, 0, "teacher_adversarial_norm")
         _at_least(self, 0, "sentences", "lessons", "written", "slips", "toneless")
         _share(self, "teacher_embedding_dropout", "teacher_dropout", "least_share")
 
@@ -205,9 +211,9 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     },
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,
-        "teacher_lm_epochs": 3, "teacher_epochs": 3, "lessons": 16_000, "written": 32_000,
-        "slips": 80_000, "toneless": 4_000, "student": 1, "embedding_dropout": 0.1, "dropout": 0.2,
-        "adversarial_norm": 0.0, "epochs": 3,
+        "teacher_embedding_size": 256, "teacher_lm_epochs": 5, "teacher_epochs": 3,
+        "lessons": 16_000, "written": 32_000, "slips": 80_000, "toneless": 4_000, "student": 1,
+        "blind": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 4,
     },
 }  # fmt: skip
 # What is another default with a file of one's own: such a file is small, so its steps are.

@@ -27,6 +27,7 @@ from training.batches import Batches, BatchMaker, ResampledBatches
 from training.checkpoint import Run
 from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
 from training.datasets import Example
+from training.errors import TrainingError
 from training.fit import Fitter
 from training.lessons import LESSON_LABELS, lessons, written
 from training.lessons.slips import misspelt
@@ -37,7 +38,7 @@ from training.pretrain import Pretrainer
 from training.reviews import OwnFile, Reviews
 from training.subwords import sampled, train_tokenizer
 from training.teach import LinearTeacher, Probabilities, blend_weights, blended, sentences
-from training.vectors import train_vectors
+from training.vectors import narrowed, train_vectors
 
 log = logging.getLogger(__name__)
 
@@ -184,9 +185,22 @@ class Workshop:
                 network.embedding.weight.copy_(torch.from_numpy(vectors))
         network.to(self.device)
         torch.manual_seed(self.recipe.fit.seed)  # the same one, whichever stage comes first
-        self._pretrain(network, config.hidden_size)
+        self._pretrain(network, config)
         torch.manual_seed(stage_seed)
         return network
+
+    @property
+    def _first_embedding_size(self) -> int:
+        """Of the network that learns first; a student begins with what its teacher made of them."""
+        own, teach = self.recipe.network.embedding_size, self.recipe.teach
+        if not teach.student or teach.teacher_embedding_size == 0:
+            return own
+        if teach.teacher_embedding_size < own:
+            raise TrainingError(
+                f"--teacher-embedding-size={teach.teacher_embedding_size}: expected at least the "
+                f"student's --embedding-size={own}, or 0 for the same."
+            )
+        return teach.teacher_embedding_size
 
     @cached_property
     def _vectors(self) -> npt.NDArray[np.float32]:
@@ -196,16 +210,17 @@ class Workshop:
             vectors = train_vectors(
                 self._texts,
                 self.tokenizer,
-                size=self.recipe.network.embedding_size,
+                size=self._first_embedding_size,
                 epochs=self.recipe.text.vector_epochs,
                 seed=self.recipe.fit.seed,
             )
             self.run.keep_vectors(vectors)
         return vectors
 
-    def _pretrain(self, network: SentimentNetwork, hidden_size: int) -> None:
+    def _pretrain(self, network: SentimentNetwork, shape: NetworkConfig) -> None:
         config = self.recipe.pretrain
-        if hidden_size != self.recipe.network.hidden_size:
+        width = shape.embedding_size, shape.hidden_size
+        if width != (self.recipe.network.embedding_size, self.recipe.network.hidden_size):
             config = replace(config, lm_epochs=self.recipe.teach.teacher_lm_epochs)
         if config.lm_epochs == 0:
             return
@@ -218,7 +233,7 @@ class Workshop:
             seed=self.recipe.fit.seed,
             run=self.run,
             device=self.device,
-            stage=f"language-model-{hidden_size}",
+            stage="language-model-{}-{}".format(*width),
         ).pretrain()
 
     @cached_property
@@ -279,6 +294,7 @@ class Workshop:
         )
         shape = replace(
             self.recipe.network,
+            embedding_size=self._first_embedding_size,
             hidden_size=teach.teacher_hidden_size or self.recipe.network.hidden_size,
             embedding_dropout=teach.teacher_embedding_dropout,
             dropout=teach.teacher_dropout,
@@ -290,7 +306,8 @@ class Workshop:
         fitter = self._fitter(self._network(fit.seed, shape), batches, fit, f"teacher-{number}")
         fitter.fit()
         if number == 1:  # for the student to begin with: it reads the same subwords
-            self.run.keep_taught_vectors(fitter.network.embedding.weight.detach().cpu().numpy())
+            vectors = fitter.network.embedding.weight.detach().cpu().numpy()
+            self.run.keep_taught_vectors(narrowed(vectors, self.recipe.network.embedding_size))
         return [self._log_probabilities(fitter.network, texts) for texts in asked]
 
     def _taught_linear(self, asked: list[list[str]]) -> list[Probabilities]:

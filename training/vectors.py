@@ -53,6 +53,17 @@ def train_vectors(
     return vectors
 
 
+def narrowed(vectors: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
+    """(V, E) -> (V, size): along the directions in which they are longest, so that as much as can
+    be of every product of two vectors stays (Eckart and Young 1936); as they are if none is to go.
+    Zeros stay zeros.
+    """
+    if size == vectors.shape[1]:
+        return vectors
+    _, directions = np.linalg.eigh(vectors.T @ vectors)  # (E, E), the longest last
+    return np.ascontiguousarray(vectors @ directions[:, : -size - 1 : -1])
+
+
 class _Corpus(Iterable[list[int]]):
     """The token ids, made anew at each pass: quicker than word2vec, and nothing to keep."""
 
