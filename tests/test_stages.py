@@ -32,7 +32,7 @@ KNOBS = {
     "student": 1,
     "teachers": 2,
     "teacher_epochs": 2,
-    "teacher_embedding_size": 136,
+    "teacher_embedding_size": 20,
     "teacher_hidden_size": 12,
     "teacher_lm_epochs": 1,
     "lessons": 60,
@@ -142,15 +142,15 @@ def test_a_student_begins_with_the_vectors_of_its_first_teacher(workplace, caplo
     vectors = load_bundle(workplace.bundle("begun")).module.vectors.float().numpy()
     np.testing.assert_allclose(vectors, taught, atol=2e-3)
     plain = np.load(workplace.runs / "begun" / "reviews-ko" / "vectors.npy")
-    assert plain.shape[1] == 136  # as wide as the teacher's
+    assert plain.shape[1] == 20  # as wide as the teacher's
     plain = narrowed(plain, taught.shape[1])
     assert np.abs(plain - taught).max() > 0.02  # the language model has moved them
 
 
-def test_a_teacher_with_narrower_word_vectors_than_the_student_is_refused(workplace, caplog):
-    knobs = KNOBS | {"teacher_embedding_size": 100}
+def test_a_teacher_with_narrower_word_vectors_than_the_student_is_refused(workplace, capsys):
+    knobs = KNOBS | {"teacher_embedding_size": 1}
     assert workplace.train("narrow", **knobs) == 1
-    assert "--teacher-embedding-size=100: expected at least" in caplog.text
+    assert "--teacher-embedding-size=1: expected at least" in capsys.readouterr().err
 
 
 def test_a_student_reads_all_that_there_is_to_learn_from(workplace, caplog):
