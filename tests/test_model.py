@@ -192,6 +192,43 @@ def test_padding_and_neighbours_never_change_an_answer(knobs):
     torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-5)
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("texts", [53, 64, 67])
+def test_texts_that_fill_up_a_large_batch_never_change_an_answer(texts, compiled):
+    bundled = BundledNetwork(network_of(), 1.0).eval()
+    read = script(bundled) if compiled else bundled
+    lengths = [1 + n % 9 for n in range(texts)]
+    ids = texts_of(lengths, steps=9)
+    together = read(ids, torch.tensor(lengths))
+    halves = [read(half, sizes) for half, sizes in _in_halves(ids, torch.tensor(lengths))]
+    assert together.shape == (texts, 3)
+    torch.testing.assert_close(together, torch.cat(halves), rtol=0, atol=1e-6)
+
+
+def test_texts_that_fill_up_a_large_batch_teach_nothing():
+    lengths = torch.tensor([1 + n % 9 for n in range(53)])
+    ids = texts_of(lengths.tolist(), steps=9)
+    whole, apart = network_of(), network_of()
+    whole(ids, lengths).exp().sum().backward()
+    for half, sizes in _in_halves(ids, lengths):
+        apart(half, sizes).exp().sum().backward()
+    for found, expected in zip(whole.parameters(), apart.parameters(), strict=True):
+        torch.testing.assert_close(found.grad, expected.grad, rtol=1e-4, atol=1e-5)
+
+
+def _in_halves(ids: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
+    return list(zip(ids.tensor_split(2, dim=1), lengths.tensor_split(2), strict=True))
+
+
+def test_one_text_up_to_many_lengths_is_read_as_so_many_texts():
+    network = network_of()
+    text = texts_of([60], steps=60)  # (60, 1)
+    lengths = torch.arange(1, 61)
+    found, expected = network(text, lengths), network(text.expand(-1, 60), lengths)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
 def test_what_stands_in_the_padding_does_not_matter_either():
     network = network_of()
     ids, lengths = texts_of(LENGTHS, steps=14), torch.tensor(LENGTHS)

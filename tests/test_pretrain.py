@@ -134,6 +134,13 @@ def test_padding_is_not_foretold():
     assert padded == pytest.approx(alone, abs=1e-5)
 
 
+def test_texts_that_fill_up_a_large_batch_are_not_foretold():
+    model = LanguageModel(network(), frequencies(), candidates=8)
+    whole = loss_of(model, TEXTS[:53])
+    parts = [loss_of(model, TEXTS[:30]), loss_of(model, TEXTS[30:53])]  # of the same candidates
+    assert whole == pytest.approx((30 * parts[0] + 23 * parts[1]) / 53, abs=1e-5)
+
+
 @pytest.mark.parametrize("step", [0, 7, 30])
 def test_after_an_interruption_it_goes_on_to_the_same_result(tmp_path, step):
     whole = network()
