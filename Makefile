@@ -80,7 +80,7 @@ benchmark: setup-benchmarks ## speed: the networks against a transformer's, the 
 	$(MAKE) benchmark-request ARGS=
 	$(MAKE) benchmark-serving
 
-benchmark-engine: setup ## speed of the networks alone (ARGS)
+benchmark-engine: setup-benchmarks ## speed of the networks alone (ARGS)
 	$(PY) -m benchmarks.engine $(ARGS)
 
 benchmark-request: setup-benchmarks ## where the time of one request goes (ARGS)

@@ -65,7 +65,7 @@ class Metrics:
         self._request_seconds = _Children(
             Histogram(
                 "manytone_request_duration_seconds",
-                "From a request's last byte to its answer.",
+                "From when the application is called to its answer.",
                 ["route"],
                 buckets=_SECONDS,
                 registry=self._registry,

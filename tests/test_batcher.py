@@ -417,20 +417,24 @@ def passes(lengths, batch_tokens):
         pytest.param([500, 1, 500], 10, [[1], [500], [500]], id="longer texts one by one"),
         pytest.param([100, 5, 5], 1_000, [[5, 5], [100]], id="short ones apart from a long one"),
         pytest.param([9, 10, 11, 10], 1_000, [[9, 10, 10, 11]], id="of like length together"),
+        pytest.param([50, 90, 10], 1_000, [[10, 50, 90]], id="few together, though unlike"),
     ],
 )
 def test_a_round_is_cut_into_passes(lengths, batch_tokens, expected):
     assert passes(lengths, batch_tokens) == expected
 
 
-def test_padding_stays_below_a_quarter_and_no_text_is_lost():
+def test_padding_costs_less_than_the_passes_it_saves_and_no_text_is_lost():
     lengths = np.random.default_rng(1).integers(1, 300, 200).tolist()
     cut = passes(lengths, 2_000)
     assert sorted(length for batch in cut for length in batch) == sorted(lengths)
     for batch in cut:
         padded = max(batch) * len(batch)
         assert padded <= 2_000
-        assert padded <= 1.25 * sum(batch)
+        assert padded - sum(batch) <= 8 * max(batch)  # a step is worth so many texts
+    assert len(cut) < len(lengths) / 4
+    thirty = passes([15] * 30 + [400], 16_384)
+    assert thirty == [[15] * 30, [400]]
 
 
 def test_a_reading_is_answered_after_each_token(start, bundle):

@@ -66,7 +66,7 @@ def card(
             "",
             "## Figures",
             "",
-            "On test parts that were not looked at while training or choosing:",
+            "On test parts, which training does not read and no setting was chosen by:",
             "",
             *_table(
                 ("data set", "texts", "accuracy", "F1 (macro)", "calibration error"),

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, PercentFormatter
 from matplotlib.ticker import StrMethodFormatter as Format
 from PIL import Image
@@ -351,9 +352,8 @@ def _behaviours(bundle: Bundle) -> Figure:
     figure = Figure((_WIDTH, 0.9 + 0.24 * len(findings)))
     axes = figure.subplots()
     over = rates > limits
-    axes.barh(places[~over], rates[~over], color=_COLOURS[0], label="within the limit")
-    axes.barh(places[over], rates[over], color=_COLOURS[1], label="over the limit")
-    axes.vlines(limits, places - 0.45, places + 0.45, color="black", linewidth=1.2, label="limit")
+    axes.barh(places, rates, color=[_COLOURS[int(each)] for each in over])
+    lines = axes.vlines(limits, places - 0.45, places + 0.45, color="black", linewidth=1.2)
     for place, (rate, limit) in enumerate(zip(rates, limits, strict=True)):
         axes.text(max(rate, limit), place, f" {100 * rate:.1f} %", va="center", fontsize=8)
     axes.set(title="Failures by capability", xlabel="share of the cases that failed")
@@ -362,7 +362,9 @@ def _behaviours(bundle: Bundle) -> Figure:
     axes.set_ylim(-0.6, len(findings) - 0.4)
     axes.xaxis.set_major_formatter(_percent())
     axes.grid(visible=False, axis="y")
-    figure.legend(loc="outside lower right", ncols=3)
+    within, beyond = (Patch(color=colour) for colour in _COLOURS[:2])  # no bar may be of its colour
+    handles = {"within the limit": within, "over the limit": beyond, "limit": lines}
+    figure.legend(handles.values(), handles, loc="outside lower right", ncols=3)
     return figure
 
 

@@ -71,6 +71,7 @@ class Found:
         left_out: server -> why it was not measured, or not to the end.
         chosen: server -> the best of its settings for each load of the sweep, by its name.
         sweep: server -> what each setting came to in each of them: requests a second.
+        failed: server -> the settings with which it could not be measured, and why.
     """
 
     figures: list[Figure] = field(default_factory=list)
@@ -78,6 +79,7 @@ class Found:
     left_out: dict[str, str] = field(default_factory=dict)
     chosen: dict[str, dict[str, Setting]] = field(default_factory=dict)
     sweep: dict[str, list[tuple[Setting, dict[str, float]]]] = field(default_factory=dict)
+    failed: dict[str, list[tuple[Setting, str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,17 +183,19 @@ def _best(
     if not plan.sweeps(server):
         return {cell.name: server.settings[0] for cell in plan.sweep_cells(server)}
     tried: list[tuple[Setting, dict[str, float]]] = []
-    reasons: list[str] = []
+    failed: list[tuple[Setting, str]] = []
     for setting in server.settings:
         try:
             tried.append((setting, _worth(plan, server, setting, bodies)))
         except (NotMeasured, load.LoadError) as reason:
-            reasons.append(str(reason))
-            if "not installed" in reasons[-1]:
+            failed.append((setting, str(reason)))
+            if "not installed" in str(reason):
                 break
-    found.sweep[server.name] = tried
     if not tried:
-        raise NotMeasured(reasons[0])
+        raise NotMeasured(failed[0][1])
+    found.sweep[server.name] = tried
+    if failed:
+        found.failed[server.name] = failed
     return best_for_each(tried)
 
 

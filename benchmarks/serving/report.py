@@ -17,6 +17,10 @@ from benchmarks.serving.measure import Figure, Found, Health
 from benchmarks.serving.servers import OURS
 from service.bundle import write_atomically
 
+# Of peers: matplotlib's own less its red, which is ours.
+_OTHERS = ("C0", "C1", "C2", "C4", "C5", "C6", "C7", "C8", "C9", "black", "gold")
+_MARKERS = "os^vDPX*<>hd"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -122,6 +126,13 @@ def tables(found: Found) -> str:
     ]
     if settings:
         parts.append("\n".join(["settings", *settings]))
+    failed = [
+        f"{name}, {dict(setting)}: {reason}"
+        for name, each in found.failed.items()
+        for setting, reason in each
+    ]
+    if failed:
+        parts.append("\n".join(["settings that could not be measured", *failed]))
     if found.left_out:
         parts.append("\n".join(f"left out: {n}: {why}" for n, why in found.left_out.items()))
     return "\n\n".join(parts)
@@ -146,7 +157,8 @@ def plot(path: Path, rows: Sequence[Row]) -> None:
     if not cases:
         return
     servers = list(dict.fromkeys(row.server for row in good))
-    picture = Picture(figsize=(5 * len(cases), 5), layout="constrained")
+    # The names below need a width of their own.
+    picture = Picture(figsize=(max(9, 5 * len(cases)), 6), layout="constrained")
     for panel, case in zip(picture.subplots(1, len(cases), squeeze=False)[0], cases, strict=True):
         for number, server in enumerate(servers):
             _draw(panel, number, [r for r in good if (r.case, r.server) == (case, server)])
@@ -168,8 +180,8 @@ def _draw(panel: Axes, number: int, rows: Sequence[Row]) -> None:
     ours = rows[0].server == OURS
     panel.plot(
         *zip(*points, strict=True),
-        marker="os^vDPX*<>"[number % 10],
-        color="tab:red" if ours else f"C{(number - 1) % 10}",
+        marker=_MARKERS[number % len(_MARKERS)],
+        color="tab:red" if ours else _OTHERS[(number - 1) % len(_OTHERS)],
         linewidth=2.5 if ours else 1,
         label=rows[0].server,
     )
@@ -191,6 +203,10 @@ def content(found: Found, facts: Mapping[str, Any]) -> dict[str, Any]:
         "sweep": {
             name: [{"setting": setting, "worth": worth} for setting, worth in tried]
             for name, tried in found.sweep.items()
+        },
+        "failed": {
+            name: [{"setting": setting, "reason": reason} for setting, reason in each]
+            for name, each in found.failed.items()
         },
         "left_out": found.left_out,
         "rows": [asdict(row) for row in rows(found.figures)],
