@@ -31,7 +31,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from benchmarks.options import at_least
 from benchmarks.outcome import write_result
+from service.archive import find_bundles
 from service.batcher import of_like_length
 from service.bundle import BundleError
 from service.errors import CommandError
@@ -224,6 +226,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    find_bundles(options.models)  # before a file is written and processes wait for each other
     source, whole, stopped = folder / "reviews.csv", folder / "whole.csv", folder / "stopped.csv"
     write_reviews(source, options.rows)
     print(f"{options.rows:,} reviews, {source.stat().st_size / 1e6:.0f} MB", flush=True)
@@ -284,7 +287,8 @@ def _parser() -> argparse.ArgumentParser:
         "networks alone before and after it.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    # Fewer are done before a quarter of them is seen, or Ctrl-C comes.
+    parser.add_argument("--rows", type=at_least(100_000), default=1_000_000)
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")
     parser.add_argument("--workers", type=int, default=usable_cores(), help="processes")
     parser.add_argument("--seconds", type=float, default=20, help="of each run of the networks")

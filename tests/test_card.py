@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from training.card import card, command, write_card
-from training.config import KNOBS, RECIPES
+from training.config import BASE_DEFAULTS, KNOBS, RECIPES, SHIPPED
 from training.report import PICTURES
 
 
@@ -61,14 +61,50 @@ def test_it_states(metadata, expected):
     assert expected in card(metadata)
 
 
+def command_of(metadata, *datasets, name="sst2-en", version="1", **knobs):
+    return command(
+        replace(
+            metadata,
+            name=name,
+            version=version,
+            datasets=datasets or metadata.datasets,
+            hyper_parameters=metadata.hyper_parameters | knobs,
+        )
+    )
+
+
 def test_the_command_is_short_for_the_default_recipe(metadata):
-    assert command(metadata) == 'make train DATASET="sst2"'
+    assert command_of(metadata) == 'make train DATASET="sst2"'
 
 
 def test_the_command_names_every_knob_that_was_turned(metadata):
-    knobs = {**metadata.hyper_parameters, "cell": "gru", "threads": 1, "seed": 7}
-    turned = replace(metadata, hyper_parameters=knobs)
-    assert command(turned) == 'make train DATASET="sst2" ARGS="--cell gru --threads 1 --seed 7"'
+    found = command_of(metadata, cell="gru", threads=1, seed=7)
+    assert found == 'make train DATASET="sst2" ARGS="--cell gru --threads 1 --seed 7"'
+
+
+def test_the_command_names_a_bundle_that_has_a_name_of_its_own(metadata):
+    found = command_of(metadata, name="experiment", version="2")
+    assert found == 'make train DATASET="sst2" NAME="experiment" ARGS="--bundle-version 2"'
+
+
+def test_a_knob_that_is_newer_than_the_bundle_was_at_its_plain_default(metadata):
+    nsmc = {**metadata.datasets[0], "name": "nsmc"}
+    knobs = metadata.hyper_parameters | RECIPES["nsmc",]
+    del knobs["blind"]
+    older = replace(
+        metadata, name="reviews-ko", language="ko", datasets=(nsmc,), hyper_parameters=knobs
+    )
+    assert command(older) == 'make train DATASET="nsmc" ARGS="--blind 0"'
+
+
+def test_what_a_base_has_read_is_no_recipe_of_what_goes_on_from_it(metadata):
+    imdb, nsmc = ({**metadata.datasets[0], "name": name} for name in ("imdb", "nsmc"))
+    knobs = {**BASE_DEFAULTS, "base": "reviews-en", "dropout": 0.5}
+    through = {**imdb, "through": "reviews-en"}
+    found = command_of(metadata, nsmc, through, name="nsmc-from-reviews-en", **knobs)
+    assert found.startswith('make train DATASET="nsmc" FROM="models/reviews-en.pt" ARGS=')
+    assert "--dropout 0.5" in found  # the recipe of nsmc has another
+    assert "--blind 0" in found
 
 
 def test_the_epochs_are_in_the_learning_curves_and_not_in_the_table(metadata):
@@ -126,9 +162,11 @@ def test_it_says_what_unlabelled_texts_were_used_for(metadata):
         ({"lm_epochs": 1}, "serve word vectors and the language model. "),
         ({"student": 1}, "serve word vectors and the student, who"),
         (
-            {"student": 1, "teacher_lm_epochs": 1},
+            {"student": 1, "teacher_hidden_size": 384, "teacher_lm_epochs": 1},
             "serve word vectors, the language model and the student, who",
         ),
+        # a teacher of the student's width has the student's language model
+        ({"student": 1, "teacher_lm_epochs": 1}, "serve word vectors and the student, who"),
         ({"teacher_lm_epochs": 1}, "serve word vectors. "),
         ({"vector_epochs": 0, "lm_epochs": 1}, "serve the language model. "),
     ):
@@ -140,6 +178,7 @@ def test_it_says_what_unlabelled_texts_were_used_for(metadata):
 def test_the_command_of_a_bundle_that_ships_has_no_knobs(metadata, datasets):
     shipped = replace(
         metadata,
+        name=SHIPPED[datasets],
         datasets=tuple({**metadata.datasets[0], "name": name} for name in datasets),
         hyper_parameters=metadata.hyper_parameters | RECIPES[datasets],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -101,10 +102,28 @@ def test_a_file_that_has_grown_tests_on_no_text_that_was_trained_on(tmp_path):
     assert set(before.development.validation) <= set(after.development.validation)
 
 
-def test_classes_that_differ_in_case_alone_are_refused(tmp_path):
-    rows = plain_rows(Positive=10, positive=10, negative=10)
-    with pytest.raises(DataError, match="'Positive' and 'positive' differ in case alone"):
+def test_a_seed_that_is_that_of_the_test_part_validates_on_as_much(tmp_path):
+    path = write_csv(tmp_path / "a.csv", plain_rows(neg=1_000, pos=1_000))
+    assert 140 < len(load_own(path, COLUMNS, seed=2007).development.validation) < 260
+
+
+@pytest.mark.parametrize(
+    "labels", [("Positive", "positive", "negative"), ("1", "1.0", "0"), ("5", "05", "4")]
+)
+def test_one_class_in_two_spellings_is_refused(tmp_path, labels):
+    rows = plain_rows(**dict.fromkeys(labels, 10))
+    named = re.escape(f"the classes '{labels[0]}' and '{labels[1]}' are one word or number")
+    with pytest.raises(DataError, match=named):
         load_own(write_csv(tmp_path / "a.csv", rows), COLUMNS, seed=1)
+
+
+def test_among_numbers_nan_is_no_label(tmp_path):
+    rows = plain_rows(**{"1.0": 20, "2.0": 20, "nan": 5})
+    own = load_own(write_csv(tmp_path / "a.csv", rows), COLUMNS, seed=1)
+    assert own.labels == ("1.0", "2.0")
+    assert own.left_out == {"without a label": 5}
+    named = load_own(write_csv(tmp_path / "b.csv", plain_rows(naan=10, nan=10)), COLUMNS, seed=1)
+    assert named.labels == ("naan", "nan")  # bread
 
 
 @pytest.mark.parametrize("sign", [";", "\t", "|"])
@@ -245,7 +264,9 @@ def test_three_classes_from_a_file_to_an_answer(workplace, capsys):
     card = (workplace / "models" / "shop.md").read_text(encoding="utf-8")
     assert 'make train DATA="shop.csv" TEXT="review" LABEL="tone" LANGUAGE=ko NAME="shop"' in card
     assert "It knows 부정, 중립 and 긍정" in card
-    assert "| shop.csv: reviews of one's own | 188 | 23 | 0 | the user's own |" in card
+    assert entry["train"] + entry["validation"] == 240 - 29
+    cut = f"{entry['train']} | {entry['validation']}"
+    assert f"| shop.csv: reviews of one's own | {cut} | 0 | the user's own |" in card
     assert "Balanced accuracy on the validation parts" in card
     assert "evaluate models/" not in card  # nobody else has the file
 

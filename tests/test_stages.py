@@ -16,6 +16,7 @@ import torch
 from test_train_to_serve import Workplace
 
 from service.bundle import load_bundle
+from training.checkpoint import Run
 from training.lessons import lessons
 from training.stages import again, cropped, in_pieces
 from training.vectors import narrowed
@@ -133,8 +134,7 @@ def test_wherever_it_was_stopped_it_goes_on_to_the_same_bytes(
     assert workplace.bytes_of(name) == whole
 
 
-def test_a_student_begins_with_the_vectors_of_its_first_teacher(workplace, caplog):
-    caplog.set_level(logging.INFO, "training")
+def test_a_student_begins_with_the_vectors_of_its_first_teacher(workplace):
     knobs = KNOBS | {"lm_epochs": 0, "lm_batch_tokens": 200, "teachers": 1}
     # A learning rate of next to nothing leaves a student as it began.
     assert workplace.train("begun", **knobs | {"learning_rate": 1e-9, "averaging": 0.0}) == 0
@@ -145,6 +145,16 @@ def test_a_student_begins_with_the_vectors_of_its_first_teacher(workplace, caplo
     assert plain.shape[1] == 20  # as wide as the teacher's
     plain = narrowed(plain, taught.shape[1])
     assert np.abs(plain - taught).max() > 0.02  # the language model has moved them
+
+
+def test_what_the_teacher_made_of_them_counts_more_than_the_language_model(workplace, monkeypatch):
+    """Where teacher and student are of one width, they have one language model."""
+    taught_vectors = Run.taught_vectors
+    monkeypatch.setattr(Run, "taught_vectors", lambda run: np.full_like(taught_vectors(run), 0.5))
+    knobs = KNOBS | {"teachers": 1, "teacher_hidden_size": 0, "teacher_embedding_size": 0}
+    assert workplace.train("even", **knobs | {"learning_rate": 1e-9, "averaging": 0.0}) == 0
+    vectors = load_bundle(workplace.bundle("even")).module.vectors.float().numpy()
+    np.testing.assert_allclose(vectors, 0.5, atol=2e-3)
 
 
 def test_a_teacher_with_narrower_word_vectors_than_the_student_is_refused(workplace, capsys):

@@ -102,6 +102,21 @@ def test_a_mistake_is_one_clear_message(command, arguments, message):
     assert message in said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--seed", "4294967296"], "--seed=4294967296: less than", id="seed"),
+        pytest.param(
+            ["--data", ".csv", "--language", "en"], "its name gives the bundle none", id="name"
+        ),
+    ],
+)
+def test_what_nothing_can_be_made_of_is_one_clear_message(command, arguments, message):
+    code, said = command(*arguments)
+    assert code == 1
+    assert message in said
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_cuda_without_a_gpu_says_what_to_do(command):
     code, said = command("--device", "cuda")
@@ -215,6 +230,7 @@ def test_a_file_that_is_no_bundle_is_one_clear_message(command):
         pytest.param(("negative", "positive"), "yelp", "No data set 'yelp'", id="unknown data set"),
         pytest.param(("negative", "positive"), "sst2", "no such file", id="no data"),
         pytest.param(("sad", "glad"), "sst2", "answers sad, glad", id="other labels"),
+        pytest.param(("negative", "positive"), "nsmc", "nsmc is in 'ko'", id="other language"),
     ],
 )
 def test_what_cannot_be_measured_is_one_clear_message(

@@ -28,14 +28,17 @@ from training.card import write_card
 from training.checkpoint import Interrupted, Run
 from training.config import (
     BASE_DEFAULTS,
+    ENGLISH,
     KNOBS,
     OWN_DEFAULTS,
     RECIPES,
+    SHIPPED,
     FitConfig,
     NetworkConfig,
     PretrainConfig,
     TeachConfig,
     TextConfig,
+    default_name,
     option,
 )
 from training.datasets import DATASETS, Columns, Store
@@ -46,12 +49,6 @@ from training.report import write_report
 from training.reviews import OwnFile, require_one_task
 from training.stages import Recipe
 from training.train import measure, train
-
-ENGLISH = ("imdb", "sst2", "amazon")
-
-# What ships; any other choice of data sets gets a name of its own. An experiment with the same
-# ones wants a --name or an --output, or else it takes the place of the bundle that is served.
-SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
 
 
 def _listed(defaults: Mapping[str, object]) -> str:
@@ -132,7 +129,9 @@ def _train_options(arguments: Sequence[str]) -> argparse.Namespace:
         parser.set_defaults(**OWN_DEFAULTS)
     if options.base:
         base = load_base(options.base)
-        parser.set_defaults(**BASE_DEFAULTS, **base.fixed(), language=base.bundle.metadata.language)
+        parser.set_defaults(**BASE_DEFAULTS, **base.fixed())
+        if options.data:
+            parser.set_defaults(language=base.bundle.metadata.language)
     return parser.parse_args(arguments)
 
 
@@ -164,10 +163,9 @@ def _public(options: argparse.Namespace) -> tuple[tuple[str, ...], None, str]:
             f"--language={options.language}: {', '.join(datasets)} is in {language!r}. Leave it "
             "out, or name other data."
         )
-    if options.base:
-        default = "-".join((*datasets, "from", options.base.stem))
-    else:
-        default = SHIPPED.get(datasets, "-".join((*datasets, language)))
+    # An experiment with the data sets of a bundle that ships wants a --name or an --output, or else
+    # it takes that one's place.
+    default = default_name(datasets, language, options.base.stem if options.base else None)
     return datasets, None, options.name or default
 
 
@@ -183,6 +181,10 @@ def _own(options: argparse.Namespace) -> tuple[tuple[str, ...], OwnFile, str]:
             "code, such as en, ko or de (LANGUAGE=en with make)."
         )
     name = options.name or options.data.name.partition(".")[0]
+    if not name:
+        raise TrainingError(
+            f"{options.data}: its name gives the bundle none. Give it a --name (NAME=… with make)."
+        )
     if not options.name and name in SHIPPED.values():
         raise TrainingError(
             f"{options.data}: the bundle would be called {name}, as one that ships. Give it "

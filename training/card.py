@@ -14,7 +14,15 @@ from typing import Any
 from urllib.parse import quote
 
 from service.bundle import Metadata, write_atomically
-from training.config import BASE_DEFAULTS, DECIDED_BY_BASE, KNOBS, OWN_DEFAULTS, RECIPES, option
+from training.config import (
+    BASE_DEFAULTS,
+    DECIDED_BY_BASE,
+    KNOBS,
+    OWN_DEFAULTS,
+    RECIPES,
+    default_name,
+    option,
+)
 from training.datasets import DATASETS
 from training.lessons import GRAMMARS, LESSON_LABELS
 from training.lessons.slips import SLIPS
@@ -138,6 +146,8 @@ def card(
 def command(metadata: Metadata) -> str:
     """The command that makes this bundle again: every knob that is not at its default."""
     turned = [f"{option(name)} {value}" for name, value in _turned(metadata).items()]
+    if metadata.version != "1":
+        turned.append(f"--bundle-version {metadata.version}")
     return _make(metadata) + (f' ARGS="{" ".join(turned)}"' if turned else "")
 
 
@@ -147,7 +157,10 @@ def _make(metadata: Metadata) -> str:
     base = metadata.hyper_parameters.get("base")
     start = f' FROM="models/{base}.pt"' if base else ""
     if not any(map(_is_own, used)):
-        return f'make train DATASET="{" ".join(entry["name"] for entry in used)}"' + start
+        names = tuple(entry["name"] for entry in used)
+        called = metadata.name != default_name(names, metadata.language, base)
+        name = f' NAME="{metadata.name}"' if called else ""
+        return f'make train DATASET="{" ".join(names)}"' + start + name
     (own,) = used
     columns = own["columns"]
     return (
@@ -160,15 +173,17 @@ def _turned(metadata: Metadata) -> dict[str, Any]:
     """The knobs that are not at what is the default for such data and such a start."""
     used = metadata.hyper_parameters
     knobs = [knob for config in KNOBS.values() for knob in fields(config)]
-    defaults = {knob.name: knob.default for knob in knobs}
+    plain = {knob.name: knob.default for knob in knobs}
+    defaults = dict(plain)
     if any(map(_is_own, metadata.datasets)):
         defaults |= OWN_DEFAULTS
-    defaults |= RECIPES.get(tuple(entry["name"] for entry in metadata.datasets), {})
+    read = tuple(entry["name"] for entry in metadata.datasets if "through" not in entry)
+    defaults |= RECIPES.get(read, {})
     if "base" in used:  # it decides the sizes
         defaults |= BASE_DEFAULTS | {name: used[name] for name in DECIDED_BY_BASE if name in used}
-    return {
-        name: used[name] for name, default in defaults.items() if used.get(name, default) != default
-    }
+    # A knob that is newer than the bundle was at its plain default.
+    values = {name: used.get(name, plain[name]) for name in defaults}
+    return {name: value for name, value in values.items() if value != defaults[name]}
 
 
 def _is_own(entry: Mapping[str, Any]) -> bool:
@@ -223,7 +238,11 @@ def _unlabelled(metadata: Metadata) -> str:
         return ""
     served = ["word vectors"] if used.get("vector_epochs") else []
     student = used.get("student")
-    models = used.get("lm_epochs") or (student and used.get("teacher_lm_epochs"))
+    own_width = student and any(
+        used.get(f"teacher_{size}") not in (None, 0, used[size])
+        for size in ("hidden_size", "embedding_size")
+    )
+    models = used.get("lm_epochs") or (own_width and used.get("teacher_lm_epochs"))
     served += ["the language model"] if models else []
     served += ["the student, who learns the teachers' answers to them"] if student else []
     return f"Unlabelled texts serve {_listed(served)}. " if served else ""

@@ -133,8 +133,8 @@ class TeachConfig:
     toneless: int = knob(0, "texts of our own making about which to be undecided, such as numbers")
     least_share: float = knob(
         0.0,
-        "share of the labelled texts that each data set has at least; one that is smaller is read "
-        "several times an epoch",
+        "share of the labelled texts that each data set is to have at least; one that is smaller "
+        "is read several times an epoch",
     )
     blind: int = knob(
         0,
@@ -189,6 +189,8 @@ class FitConfig:
         _at_least(self, 1, "epochs", "patience", "batch_tokens", "batch_texts")
         _at_least(self, 1e-12, "learning_rate", "clip_norm")
         _at_least(self, 0, "adversarial_norm", "threads", "seed")
+        if self.seed >= 1 << 32:
+            raise TrainingError(f"--seed={self.seed}: less than {1 << 32:,} expected.")
         _share(self, "averaging")
 
 
@@ -216,6 +218,9 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
         "blind": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 4,
     },
 }  # fmt: skip
+ENGLISH = ("imdb", "sst2", "amazon")  # what is trained on unless told
+# What bundles of these data sets are called.
+SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
 # What is another default with a file of one's own: such a file is small, so its steps are.
 OWN_DEFAULTS = {
     "lm_epochs": 0, "student": 0, "lessons": 0, "written": 0, "slips": 0, "toneless": 0,
@@ -235,6 +240,20 @@ BASE_DEFAULTS = {
     "student": 0, "lessons": 0, "written": 0, "slips": 0, "toneless": 0,
     "learning_rate": 3e-3, "adversarial_norm": 0.0, "epochs": 8,
 }  # fmt: skip
+
+
+def default_name(datasets: tuple[str, ...], language: str, base: str | None) -> str:
+    """What a bundle of public data is called.
+
+    Args:
+        base: the name of the bundle that it goes on from.
+
+    >>> default_name(("nsmc",), "ko", None), default_name(("sst2",), "en", "reviews-en")
+    ('reviews-ko', 'sst2-from-reviews-en')
+    """
+    if base:
+        return "-".join((*datasets, "from", base))
+    return SHIPPED.get(datasets, "-".join((*datasets, language)))
 
 
 def option(name: str) -> str:

@@ -11,6 +11,7 @@ resumed.
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -178,14 +179,15 @@ class Workshop:
         if self.base:
             take_weights(network, self.base, self.reviews.labels)
             return network.to(self.device)
-        if vectors is None and self.recipe.text.vector_epochs > 0:
-            vectors = self._vectors
         if vectors is not None:
-            with torch.no_grad():
-                network.embedding.weight.copy_(torch.from_numpy(vectors))
+            _put_vectors(network, vectors)
+        elif self.recipe.text.vector_epochs > 0:
+            _put_vectors(network, self._vectors)
         network.to(self.device)
         torch.manual_seed(self.recipe.fit.seed)  # the same one, whichever stage comes first
         self._pretrain(network, config)
+        if vectors is not None:  # a language model that was there already has its own
+            _put_vectors(network, vectors)
         torch.manual_seed(stage_seed)
         return network
 
@@ -432,12 +434,22 @@ class Workshop:
         )
 
 
+def _put_vectors(network: SentimentNetwork, vectors: npt.NDArray[np.float32]) -> None:
+    """
+    Args:
+        vectors: (V, E).
+    """
+    with torch.no_grad():
+        network.embedding.weight.copy_(torch.from_numpy(vectors))
+
+
 def again(sizes: Sequence[int], least_share: float) -> list[int]:
     """Places of the texts that are to be read again, so that each data set has its share.
 
     Args:
         sizes: texts of each data set; they stand one after the other.
-        least_share: of the texts of all, 0 to less than 1.
+        least_share: of the texts of all, 0 to less than 1; where several are read again, somewhat
+            less may come of it.
 
     >>> again([6, 2], least_share=0.4)      # 2 of 8 are too few, 4 of 10 are not
     [6, 7]
@@ -446,7 +458,7 @@ def again(sizes: Sequence[int], least_share: float) -> list[int]:
     begin = 0
     for size in sizes:
         wanted = least_share / (1 - least_share) * (sum(sizes) - size)
-        times = round(wanted / size) if size else 0
+        times = math.ceil(wanted / size) if size else 0
         places += list(range(begin, begin + size)) * (times - 1)
         begin += size
     return places

@@ -69,7 +69,7 @@ def train_tokenizer(
                 minloglevel=2,
                 **limit,
             )
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError, ValueError) as error:
             raise TrainingError(
                 f"No tokenizer of {vocabulary_size:,} subwords can be made from this text: "
                 f"{error}. Take more text or another --vocabulary-size."

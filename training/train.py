@@ -19,6 +19,7 @@ from training.blind import make_blind
 from training.calibrate import temperature
 from training.checkpoint import Run
 from training.datasets import Example, Store, find, load_test
+from training.errors import TrainingError
 from training.evaluate import Answers, ask, evaluate, require_labels, table
 from training.export import git_commit, make_bundle
 from training.fit import FitProgress
@@ -134,9 +135,20 @@ def _metadata(
 
 
 def measure(bundle: Bundle, datasets: Sequence[str], store: Store) -> dict[str, Answers]:
-    """The answers to the test part of each data set, whose figures are printed."""
+    """The answers to the test part of each data set, whose figures are printed.
+
+    Raises:
+        TrainingError: the data has other classes than the bundle, or is in another language.
+        DataError: it cannot be had.
+    """
     for name in datasets:
-        require_labels(bundle, name, find(name).labels)
+        known = find(name)
+        require_labels(bundle, name, known.labels)
+        if known.language != bundle.metadata.language:
+            raise TrainingError(
+                f"{bundle.metadata.name} reads {bundle.metadata.language!r}; data set {name} is in "
+                f"{known.language!r}. Evaluate it on a set in its own language."
+            )
     return {name: _answers(bundle, name, load_test(name, store=store)) for name in datasets}
 
 

@@ -73,15 +73,18 @@ def hold_out_texts(
 
 
 def hold_out_for_good(
-    examples: Sequence[Example], share: float, seed: int
+    examples: Sequence[Example], share: float, key: str
 ) -> tuple[list[Example], list[Example]]:
-    """(kept, held out), where a text's side hangs on the text and the seed alone: in a file that
-    has grown since, what was held out still is, and nothing else that was there.
+    """(kept, held out), where a text's side hangs on the text and the key alone: in a file that
+    has grown since, nothing is held out that was there and was kept.
 
     About `share` (0 to 1) of each class is held out, and of a class without such a text the one
-    that comes next.
+    that comes next: that one is kept when the file gains a text of the share.
+
+    Args:
+        key: another one for each cut of the same texts; what one key left tells of no other.
     """
-    drawn = [_drawn_number(example.text, seed) for example in examples]
+    drawn = [_drawn_number(example.text, key) for example in examples]
     held = {place for place, number in enumerate(drawn) if number < share}
     spared = {example.label for example in examples} - {examples[place].label for place in held}
     for label in spared:
@@ -91,9 +94,9 @@ def hold_out_for_good(
     return kept, [examples[place] for place in sorted(held)]
 
 
-def _drawn_number(text: str, seed: int) -> float:
+def _drawn_number(text: str, key: str) -> float:
     """Between 0 and 1, the same for copies of a text."""
-    digest = hashlib.sha256(f"{seed} {folded(text)}".encode(errors="surrogatepass")).digest()
+    digest = hashlib.sha256(f"{key} {folded(text)}".encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 

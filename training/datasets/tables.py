@@ -110,9 +110,13 @@ def _checked(row: Row | Fault) -> Row | Fault:
 
 
 def _require_no_utf16(path: Path) -> None:
-    with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            raise DataError(f"{path}: it is UTF-16, expected UTF-8. Save it as UTF-8.")
+    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
+    with opener(path, "rb") as file:
+        begin = file.read(4)
+    # Where it has no mark, every other byte of a name in Latin letters is 0.
+    marked = begin[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if marked or (path.suffix.lower() != ".parquet" and begin[1::2] == b"\0\0"):
+        raise DataError(f"{path}: it is UTF-16, expected UTF-8. Save it as UTF-8.")
 
 
 def _require_columns(path: Path, wanted: Columns, found: Sequence[str]) -> None:
@@ -169,6 +173,8 @@ def _delimited(path: Path, columns: Columns, delimiter: str) -> Iterator[Row | F
         line = 1
         while (record := _next_record(rows, line)) is not None:
             if isinstance(record, Fault):
+                if header is None:
+                    raise DataError(f"{path}, line {record.line}: {record.reason}")
                 yield record
             elif header is None and record:
                 header = [name.strip() for name in record]
@@ -278,6 +284,9 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Row | Fault]:
             }
         except UnicodeDecodeError as error:
             yield Fault(number, f"not UTF-8 ({error.reason})")
+            continue
+        except ValueError as error:  # such as a time that Python cannot hold
+            yield Fault(number, f"not text or a number ({error})")
             continue
         yield _mapped_row(values, columns, number)
 

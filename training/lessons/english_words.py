@@ -11,19 +11,6 @@ def _list(words: str) -> list[str]:
     return [word.strip() for word in words.split(",")]
 
 
-_PLURAL_ENDINGS = (("ch", "ches"), ("sh", "shes"), ("s", "ses"), ("x", "xes"), ("z", "zes"))
-
-
-def _plural(noun: str) -> str:
-    """`lunch` -> `lunches`, `story` -> `stories`, `play` -> `plays`"""
-    if noun.endswith("y") and noun[-2] not in "aeiou":
-        return noun[:-1] + "ies"
-    for ending, plural in _PLURAL_ENDINGS:
-        if noun.endswith(ending):
-            return noun.removesuffix(ending) + plural
-    return noun + "s"
-
-
 # Domain: (one of them, many of them, cannot be counted)
 _NOUNS = {
     "food": (
@@ -692,7 +679,6 @@ WORDS: Mapping[str, Sequence[str]] = {
     "succeed": _list(
         "impress me, please me, convince me, work, make us happy, win me over, keep its promise"
     ),
-    "enjoy": _list("enjoyed, liked, loved, appreciated, admired"),
     "better": _list("better, nicer, lovelier, finer, more enjoyable, more pleasant"),
     "worse": _list("worse, more annoying, uglier, sloppier, more unpleasant, more tedious"),
     "happier": _list("happier, more satisfied, more pleased, more delighted, prouder"),
