@@ -75,7 +75,8 @@ train: setup-training ## make a bundle from public data (DATASET) or your own (D
 evaluate: which-bundle setup-training ## measure a bundle on a data set (BUNDLE, DATASET, ARGS)
 	$(PY) -m training evaluate "$(BUNDLE)" --dataset $(DATASET) $(ARGS)
 
-benchmark: setup-benchmarks ## speed: the networks against a transformer's, the service against other servers (an hour or two)
+benchmark: setup-benchmarks setup-servers ## speed: the networks against a transformer's, the service against other servers (an hour or two)
+	@command -v wrk >/dev/null || { echo 'wrk is missing: apt-get install wrk, or brew install wrk.' >&2; exit 2; }
 	$(MAKE) benchmark-engine ARGS=
 	$(MAKE) benchmark-request ARGS=
 	$(MAKE) benchmark-serving
@@ -190,7 +191,7 @@ $(VENV)/.benchmarks: requirements/benchmarks.txt | $(VENV)/.torch
 	@touch $@
 
 # A .venv of their own: one of them pins what .venv has in another version.
-$(SERVERS_VENV)/.servers: requirements/servers.txt scripts/install_torch.py | $(VENV)/.torch
+$(SERVERS_VENV)/.servers: requirements/servers.txt scripts/install_torch.py $(VENV)/.torch
 	@echo "Installing other servers (requirements/servers.txt, and torch once more) ..."
 	@$(PY) -m venv --clear $(SERVERS_VENV)
 	@$(SERVERS_VENV)/bin/python -m pip install --disable-pip-version-check --no-deps --quiet \

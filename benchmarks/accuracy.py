@@ -31,7 +31,7 @@ import torch
 from benchmarks.baselines import BASELINES, Baseline, Degrees, Learner, Material
 from benchmarks.left_out import LeftOut
 from benchmarks.machine import described
-from benchmarks.options import at_least
+from benchmarks.options import RESULTS, RUNS, at_least
 from benchmarks.report import Row, plot, table, write_json
 from service.archive import find_bundles
 from service.bundle import Bundle, BundleError, load_bundle
@@ -50,8 +50,6 @@ TIMED_TEXTS = 300
 
 BUNDLES = "bundles"  # what --only calls ours
 
-RESULTS = Path("benchmarks/results")
-RUNS = Path("runs/benchmarks")
 
 log = logging.getLogger(__name__)
 

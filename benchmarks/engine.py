@@ -25,8 +25,8 @@ from torch import Tensor, nn
 
 from benchmarks.left_out import LeftOut
 from benchmarks.onnx_runtime import onnx_engine
-from benchmarks.options import add_rounds_of_bundles
-from benchmarks.outcome import quartiles, write_result
+from benchmarks.options import add_rounds_of_bundles, output_of
+from benchmarks.outcome import Quartiles, quartiles, write_result
 from service.archive import find_bundles
 from service.batcher import Batcher
 from service.bundle import Bundle, BundleError, load_bundle
@@ -99,6 +99,7 @@ class Encoder(nn.Module):
 
 
 TRANSFORMER = "transformer"
+ONNX_RUNTIME = "{}, ONNX Runtime"  # of a bundle
 PEAK = "matrix product"
 
 # Rows and columns of the two matrices: large enough for the peak, small enough for the cache.
@@ -123,7 +124,7 @@ def engines(
             found[f"{name}, float32"] = in_float32[name]
         found[f"{name}, eager"] = eager(bundle)
         try:
-            found[f"{name}, ONNX Runtime"] = onnx_engine(bundle)
+            found[ONNX_RUNTIME.format(name)] = onnx_engine(bundle)
         except LeftOut as why:
             print(f"{name}, ONNX Runtime: left out, {why}", flush=True)
     left, right = torch.randn(2, _PEAK_SIZE, _PEAK_SIZE)
@@ -161,11 +162,17 @@ def operations(bundle: Bundle, case: Case) -> float:
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of one pass, and how many times as long the transformer took in the same round:
-    the median of the rounds and their quartiles."""
+    """Milliseconds of one pass, how many times as long the transformer took in the same round, and
+    what share of the time of ONNX Runtime's network in that round it is: the median of the rounds
+    and their quartiles.
 
-    milliseconds: tuple[float, float, float]  # lower quartile, median, upper quartile
-    times_as_fast: tuple[float, float, float]
+    Attributes:
+        of_onnx_runtime: None for who has no counterpart there.
+    """
+
+    milliseconds: Quartiles  # lower quartile, median, upper quartile
+    times_as_fast: Quartiles
+    of_onnx_runtime: Quartiles | None = None
 
 
 def measure(
@@ -187,7 +194,18 @@ def measure(
         for _ in range(rounds):
             for name, engine in engines.items():
                 times[name].append(_milliseconds(engine, ids, lengths))
-    return {name: _timing(own, times[TRANSFORMER]) for name, own in times.items()}
+    return {
+        name: _timing(own, times[TRANSFORMER], times.get(ONNX_RUNTIME.format(_bundle_of(name))))
+        for name, own in times.items()
+    }
+
+
+def _bundle_of(name: str) -> str:
+    """
+    >>> _bundle_of("reviews-en, float32"), _bundle_of("reviews-en")
+    ('reviews-en', 'reviews-en')
+    """
+    return name.partition(", ")[0]
 
 
 def peak_share(bundle: Bundle, case: Case, timings: Mapping[str, Timing], peak: float) -> float:
@@ -247,26 +265,35 @@ def _milliseconds(engine: Engine, ids: Tensor, lengths: Tensor, *, enough: float
     return 1000 * spent / passes
 
 
-def _timing(own: Sequence[float], transformer: Sequence[float]) -> Timing:
+def _timing(
+    own: Sequence[float], transformer: Sequence[float], onnx_runtime: Sequence[float] | None
+) -> Timing:
     ratios = [theirs / ours for ours, theirs in zip(own, transformer, strict=True)]
-    return Timing(quartiles(own), quartiles(ratios))
+    shares = [ours / theirs for ours, theirs in zip(own, onnx_runtime or [], strict=False)]
+    return Timing(quartiles(own), quartiles(ratios), quartiles(shares) if shares else None)
 
 
 def report(case: Case, timings: Mapping[str, Timing]) -> str:
     """
     >>> print(report(case, timings))
     32 texts of 20 tokens
-      reads        ms (quartiles)             times as fast as the transformer
-      tiny-en        4.10 (4.02-4.31)         98.1 (95.0-99.7)
-      transformer  402.20 (398.00-410.31)      1.0 (1.0-1.0)
+                       ms (quartiles)              times as fast (quartiles)  of ONNX Runtime's time
+      tiny-en          4.10 (4.02-4.31)              98.1 (95.0-99.7)         0.38 (0.37-0.40)
+      transformer    402.20 (398.00-410.31)           1.0 (1.0-1.0)
     """
     width = max(map(len, timings))
-    lines = [case.name, f"  {'':<{width}}  {'ms (quartiles)':<26}  times as fast (quartiles)"]
+    head = f"{'ms (quartiles)':<26}  {'times as fast (quartiles)':<25}  of ONNX Runtime's time"
+    lines = [case.name, f"  {'':<{width}}  {head}"]
     for name, timing in timings.items():
         low, median, high = timing.milliseconds
         took = f"{median:8.2f} ({low:.2f}-{high:.2f})"
         low, median, high = timing.times_as_fast
-        lines.append(f"  {name:<{width}}  {took:<26}  {median:6.1f} ({low:.1f}-{high:.1f})")
+        fast = f"{median:6.1f} ({low:.1f}-{high:.1f})"
+        share = ""
+        if timing.of_onnx_runtime:
+            low, median, high = timing.of_onnx_runtime
+            share = f"{median:.2f} ({low:.2f}-{high:.2f})"
+        lines.append(f"  {name:<{width}}  {took:<26}  {fast:<25}  {share}".rstrip())
     return "\n".join(lines)
 
 
@@ -278,7 +305,8 @@ def main(arguments: Sequence[str]) -> int:
         paths = find_bundles(options.models)
         bundles = [load_bundle(path, precision="auto") for path in paths]
         exact = [load_bundle(path) for path in paths]
-        _compare(bundles, exact, EncoderShape(), options.rounds, options.output)
+        output = output_of(options, "engine.json")
+        _compare(bundles, exact, EncoderShape(), options.rounds, output)
     except BundleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -325,7 +353,7 @@ def _parser() -> argparse.ArgumentParser:
         "transformer encoder of DistilBERT's shape; and of an explanation against an answer.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add_rounds_of_bundles(parser, Path("benchmarks/results/engine.json"))
+    add_rounds_of_bundles(parser)
     return parser
 
 

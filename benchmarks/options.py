@@ -19,8 +19,19 @@ def at_least(least: int) -> Callable[[str], int]:
     return number
 
 
-def add_rounds_of_bundles(parser: argparse.ArgumentParser, output: Path) -> None:
+MODELS, ROUNDS = Path("models"), 20
+RESULTS, RUNS = Path("benchmarks/results"), Path("runs/benchmarks")
+
+
+def add_rounds_of_bundles(parser: argparse.ArgumentParser) -> None:
     """Which bundles, how many rounds, and where the outcome goes."""
-    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")
-    parser.add_argument("--rounds", type=at_least(2), default=20, help="at least 2")
-    parser.add_argument("--output", type=Path, default=output, help="as JSON")
+    parser.add_argument("--models", type=Path, default=MODELS, help="folder of the bundles")
+    parser.add_argument("--rounds", type=at_least(2), default=ROUNDS, help="at least 2")
+    parser.add_argument("--output", type=Path, help="as JSON, whatever is asked")
+
+
+def output_of(options: argparse.Namespace, name: str) -> Path:
+    """Where the outcome goes: a quick look, or one at other bundles, must not take the place of
+    what is kept."""
+    whole = options.rounds >= ROUNDS and options.models == MODELS
+    return options.output or (RESULTS if whole else RUNS) / name

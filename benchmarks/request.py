@@ -19,7 +19,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benchmarks.options import add_rounds_of_bundles
+from benchmarks.options import add_rounds_of_bundles, output_of
 from benchmarks.outcome import quartiles, write_result
 from benchmarks.serving.nothing import app as nothing
 from benchmarks.serving.reading import BUNDLE
@@ -277,7 +276,10 @@ def main(arguments: Sequence[str]) -> int:
         print("\nstopped", file=sys.stderr)
         return 130
     print(report(found), flush=True)
-    write_result(options.output, {"rounds": options.rounds, "parts": list(map(asdict, found))})
+    write_result(
+        output_of(options, "request.json"),
+        {"rounds": options.rounds, "parts": list(map(asdict, found))},
+    )
     return 0
 
 
@@ -288,7 +290,7 @@ def _parser() -> argparse.ArgumentParser:
         "the system's part: sockets and a client.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add_rounds_of_bundles(parser, Path("benchmarks/results/request.json"))
+    add_rounds_of_bundles(parser)
     return parser
 
 

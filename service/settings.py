@@ -48,7 +48,7 @@ class Settings:
     batch_texts: int = 64  # of a forward pass; more gain little on a CPU
     batch_tokens: int = 16_384  # of a forward pass, padding included
     queue_texts: int = 8_192  # waiting in a worker, over all requests
-    deadline_seconds: float = 10.0  # from arrival to answer
+    deadline_seconds: float = 10.0  # from when its texts are looked at
     # Secrets, and an address that may hold a password, are shown nowhere.
     api_keys: str = field(default="", repr=False)
     api_keys_file: Path | None = None

@@ -84,9 +84,12 @@ class WaitingRoom:
         """Call it as soon as the loop has begun with all requests that have come by now."""
         self._loop.call_soon(callback)
 
-    def look_at_the_clock(self) -> None:
-        """Wake who has waited long enough; to be called several times a second."""
-        now = time.monotonic()
+    def look_at_the_clock(self, now: float) -> None:
+        """Wake who has waited long enough; to be called several times a second.
+
+        Args:
+            now: of `time.monotonic()`.
+        """
         for wait in [wait for wait in self._waiting if wait.deadline <= now]:
             self._go_on(wait)
 

@@ -91,8 +91,7 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self.loop.add_reader(self.PIPE[0], os.read, self.PIPE[0], 1_024)
         while self.alive and self.ppid == os.getppid():
             self.notify()
-            self.waiting_room.look_at_the_clock()
-            self._look_at_connections(self.cfg.keepalive)
+            self._look_at_the_clock()
             await asyncio.sleep(_TICK)
         await self._stop(listeners)
 
@@ -101,10 +100,11 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         base = base_environ(host, port, several=self.cfg.workers > 1)
         return Listener(self.loop, listener.sock, partial(Connection, self, base))
 
-    def _look_at_connections(self, quiet_seconds: float) -> None:
+    def _look_at_the_clock(self) -> None:
         now = time.monotonic()
+        self.waiting_room.look_at_the_clock(now)
         for connection in list(self.connections):
-            connection.look_at_the_clock(now, quiet_seconds)
+            connection.look_at_the_clock(now, self.cfg.keepalive)
 
     async def _stop(self, listeners: list[Listener]) -> None:
         """Take no more connections, answer what is under way, then close the rest."""
@@ -115,10 +115,9 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         end = time.monotonic() + self.cfg.graceful_timeout
         while self.connections and time.monotonic() < end:
             self.notify()
-            self.waiting_room.look_at_the_clock()
             for connection in list(self.connections):
                 connection.stop(_LINGER)
-            self._look_at_connections(self.cfg.keepalive)
+            self._look_at_the_clock()
             await asyncio.sleep(_TICK / 10)
         for connection in list(self.connections):
             connection.abort()

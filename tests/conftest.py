@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,13 @@ def one_thread() -> None:
     Set before each test, since `create_app` sets what its settings say.
     """
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def settings_of_nobody(monkeypatch) -> None:
+    """What the caller's environment says of the service is not what a test asked for."""
+    for setting in fields(Settings):
+        monkeypatch.delenv(setting.name.upper(), raising=False)
 
 
 @pytest.fixture(scope="session")

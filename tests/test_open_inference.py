@@ -82,7 +82,9 @@ def expected(client, texts=TEXTS, model="reviews-en"):
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
 def test_the_server_tells_what_it_is(client, path):
-    version = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+    version = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"][
+        "version"
+    ]
     assert answer(client.get(path)) == {
         "name": "manytone",
         "version": version,

@@ -485,7 +485,7 @@ def test_the_old_bundle_is_freed(served, batcher, folder, versions):
 def test_asked_it_looks_and_otherwise_does_not(served, folder, versions):
     served.swapper.start()
     try:
-        time.sleep(0.1)  # the first look, at the start
+        eventually(lambda: served.swapper._last_look)  # at the start
         install(versions / "2.pt", folder / "reviews-en.pt")
         time.sleep(0.3)
         assert served.outcomes == []

@@ -69,7 +69,7 @@ class Found:
 
     Attributes:
         left_out: server -> why it was not measured, or not to the end.
-        chosen: server -> the best of its settings for each load of the sweep, by its name.
+        chosen: server -> the best of its settings for each load, by its name.
         sweep: server -> what each setting came to in each of them: requests a second.
         failed: server -> the settings with which it could not be measured, and why.
     """
@@ -110,21 +110,6 @@ class Plan:
             for connections in self.connections
         ]
 
-    def sweep_cells(self, server: Server) -> list[Cell]:
-        """Every case at the middle number of connections, and the first at the least: what serves
-        one client best, who waits for each answer, need not serve many."""
-        cases = self.cases_of(server)
-        cells = [Cell(case.name, self._middle) for case in cases]
-        return list(dict.fromkeys([*cells, Cell(cases[0].name, self.connections[0])]))
-
-    def decided_by(self, server: Server, cell: Cell) -> Cell:
-        """The load of the sweep whose best setting is taken for this one."""
-        return cell if cell in self.sweep_cells(server) else Cell(cell.case, self._middle)
-
-    @property
-    def _middle(self) -> int:
-        return self.connections[len(self.connections) // 2]
-
     def cases_of(self, server: Server) -> list[Case]:
         """Those that were asked for; a server that reads no texts has one of its own."""
         asked = [case for case in self.cases if not server.cases or case.name in server.cases]
@@ -141,7 +126,7 @@ class Plan:
     def loads(self) -> int:
         """How many there will be."""
         swept = sum(
-            len(server.settings) * len(self.sweep_cells(server))
+            len(server.settings) * len(self.cells(server))
             for server in self.servers
             if self.sweeps(server)
         )
@@ -179,9 +164,10 @@ def _texts(cases: Sequence[Case], count: Count) -> dict[str, list[list[str]]]:
 def _best(
     plan: Plan, server: Server, bodies: Mapping[str, list[list[str]]], found: Found
 ) -> dict[str, Setting]:
-    """For each load of the sweep: what serves short texts best need not serve long ones."""
+    """For each load: what serves short texts best need not serve long ones, and what serves one
+    client best, who waits for each answer, need not serve many."""
     if not plan.sweeps(server):
-        return {cell.name: server.settings[0] for cell in plan.sweep_cells(server)}
+        return {cell.name: server.settings[0] for cell in plan.cells(server)}
     tried: list[tuple[Setting, dict[str, float]]] = []
     failed: list[tuple[Setting, str]] = []
     for setting in server.settings:
@@ -216,7 +202,7 @@ def _worth(
     with started(server, setting, plan.place) as running:
         check(server, running.port, plan.bundle)
         _warm_up(server, running, bodies, [case.name for case in plan.cases_of(server)])
-        for cell in plan.sweep_cells(server):
+        for cell in plan.cells(server):
             plan.advance(f"{server.name} {dict(setting)}")
             done = _load(server, running, cell, bodies, plan.sweep_seconds)
             rates[cell.name] = 0.0 if done.fault else done.per_second
@@ -230,11 +216,7 @@ def _turn(
     chosen = found.chosen[server.name]
     settings = [s for n, s in enumerate(chosen.values()) if s not in list(chosen.values())[:n]]
     for setting in settings:
-        cells = [
-            cell
-            for cell in plan.cells(server)
-            if chosen[plan.decided_by(server, cell).name] == setting
-        ]
+        cells = [cell for cell in plan.cells(server) if chosen[cell.name] == setting]
         cases = list(dict.fromkeys(cell.case for cell in cells))
         with started(server, setting, plan.place) as running:
             check(server, running.port, plan.bundle)

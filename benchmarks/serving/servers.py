@@ -198,7 +198,7 @@ def _litserve(cores: int) -> list[Server]:
     settings = [
         {"WORKERS": cores, "MAX_BATCH_SIZE": size, "BATCH_MILLISECONDS": wait,
          "API_SERVERS": servers, "FAST_QUEUE": 0}
-        for size, wait in ((16, 1), (64, 5), (1, 0))
+        for size, wait in ((16, 1), (64, 5), (4, 1), (1, 0))
         for servers in dict.fromkeys((1, cores))
     ]  # fmt: skip
     fast = {**settings[0], "FAST_QUEUE": 1}
@@ -211,7 +211,7 @@ def _litserve(cores: int) -> list[Server]:
 def _mosec(cores: int) -> list[Server]:
     settings = tuple(
         {"WORKERS": cores, "MAX_BATCH_SIZE": size, "BATCH_MILLISECONDS": wait}
-        for size, wait in ((16, 1), (64, 1), (64, 10), (1, 0))
+        for size, wait in ((16, 1), (64, 1), (64, 10), (4, 1), (1, 0))
     )
     return [
         _peer("mosec", reader, _script("with_mosec"), SPEECH, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from service.bundle import Bundle
 SAMPLE_SECONDS = 10.0
 SETTLED_SECONDS = 60.0  # by then each process has seen every length, and its memory is what it is
 MOST_GROWTH = 1.05
+MOST_SLOPE = 1.02  # from the middle third to the last: what leaks does not stop
 BODIES = 1_024
 
 
@@ -45,12 +47,24 @@ class Soak:
         return max(settled) / settled[0] if len(settled) > 1 and settled[0] > 0 else None
 
     @property
+    def slope(self) -> float | None:
+        """The median of the last third as a multiple of that of the middle third."""
+        third = len(self.samples) // 3
+        memory = [each.megabytes for each in self.samples]
+        if third == 0 or memory[0] <= 0:
+            return None
+        return statistics.median(memory[-third:]) / statistics.median(memory[third:-third])
+
+    @property
     def verdicts(self) -> dict[str, bool]:
-        growth = self.growth
+        growth, slope = self.growth, self.slope
         return {
             "no error": not self.load.fault,
             f"memory within {100 * (MOST_GROWTH - 1):.0f} % after the first minute": (
                 growth is not None and growth <= MOST_GROWTH
+            ),
+            f"memory within {100 * (MOST_SLOPE - 1):.0f} % from the middle third to the last": (
+                slope is not None and slope <= MOST_SLOPE
             ),
         }
 

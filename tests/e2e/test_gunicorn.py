@@ -430,7 +430,8 @@ def test_told_to_stop_it_answers_what_is_under_way(serving):
             connection.putheader("Content-Type", "application/json")
             connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body[:5])  # a worker's thread has it now, and waits for the rest
-            eventually(lambda: len(established(service.port)) >= 1, READY_SECONDS, service)
+            # One that no worker has taken up yet has no inode.
+            eventually(lambda: established(service.port) - {"0"}, READY_SECONDS, service)
             service.process.send_signal(signal.SIGTERM)
             eventually(
                 lambda: "Handling signal: term" in service.log.read_text(), STOP_SECONDS, service

@@ -172,6 +172,8 @@ def test_swaps_under_load_fail_no_request_and_mix_no_answer(
         workers = service.workers()
         with Load(service.port) as load:
             time.sleep(0.5)
+            while not load.seconds and not load.failures:
+                time.sleep(0.05)
             calm = len(load.seconds)
             began = time.monotonic()
             for swap in range(1, swaps + 1):
