@@ -10,6 +10,10 @@ from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_host
 
+# A name has 253 characters at most (RFC 1035), and a port behind it. Longer ones are not kept.
+_HOST_CHARACTERS = 260
+_PORT_DIGITS = 5
+
 
 class Application(Flask):
     """Routes here are the same for all hosts and subdomains, so that of the address only the path
@@ -24,8 +28,11 @@ class Application(Flask):
         environ = request.environ
         scheme, path = environ["wsgi.url_scheme"], environ["PATH_INFO"]
         port = environ["SERVER_PORT"]  # a proxy's client may have made it up
-        server = environ["SERVER_NAME"], int(port) if port.isdecimal() and port.isascii() else None
-        request.host = _host(scheme, environ.get("HTTP_HOST"), server)
+        is_port = port.isdecimal() and port.isascii() and len(port) <= _PORT_DIGITS
+        server = environ["SERVER_NAME"], int(port) if is_port else None
+        named = environ.get("HTTP_HOST")
+        too_long = named is not None and len(named) > _HOST_CHARACTERS
+        request.host = "" if too_long else _host(scheme, named, server)
         if not path.isascii():
             path = path.encode("latin-1").decode(errors="replace")  # as PEP 3333 packs UTF-8
         return MapAdapter(

@@ -122,7 +122,7 @@ class Batcher:
         self._small: deque[_Job] = deque()  # these two belong to the loop's thread
         self._small_texts = 0
         self._waiting_texts = 0
-        self._unanswered = 0  # requests
+        self._unanswered = 0  # requests that hold a thread
         self._changed = threading.Condition()
         self._stopping = False
         self._warm: Future[None] = Future()
@@ -167,20 +167,22 @@ class Batcher:
         if not sequences:
             job.future.set_result(job.answers)
             return job.future
-        room = waiting.room() if self._on_loop else None
-        if room is not None and job.tokens <= _SMALL_TOKENS:
+        room = waiting.room()
+        if self._on_loop and room is not None and job.tokens <= _SMALL_TOKENS:
             self._submit_small(job, room)
             return job.future
+        holds_a_thread = room is None
         with self._changed:
             # One request alone may be larger than the queue: the limits on a request hold for it.
             too_many_texts = self._waiting_texts + len(sequences) > self._queue_texts
-            too_many_requests = self._unanswered >= self._queue_requests
+            too_many_requests = holds_a_thread and self._unanswered >= self._queue_requests
             self._admit(unless=(self._jobs and too_many_texts) or too_many_requests)
             self._jobs.append(job)
             job.trace.waits()
             self._waiting_texts += len(sequences)
-            self._unanswered += 1
-            job.future.add_done_callback(self._answered)
+            if holds_a_thread:
+                self._unanswered += 1
+                job.future.add_done_callback(self._answered)
             self._changed.notify()
         return job.future
 

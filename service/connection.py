@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import os
 import sys
 import time
 from collections import deque
@@ -33,7 +34,8 @@ log = logging.getLogger(__name__)
 # Of a request's first line and headers together, in bytes; gunicorn's and nginx's are of that size.
 # The same holds for what stands between the pieces of a body in chunks, and behind it.
 MAX_HEAD = 64 << 10
-# Requests that one connection may send ahead of their answers; then it is not read for a while.
+# Requests that one connection may send ahead of their answers; then it is not read for a while. Nor
+# is it beyond the size that one body may have.
 MAX_AHEAD = 16
 # How much is read at once, in bytes: what a limit may be overstepped by.
 PIECE = 8 << 10
@@ -140,7 +142,7 @@ class Connection(asyncio.Protocol):
         self.quiet_since = time.monotonic()
         if self._deaf:
             return
-        if len(data) <= PIECE and not self._unread and len(self._ahead) < MAX_AHEAD:
+        if len(data) <= PIECE and not self._unread and self._has_room:
             self._feed(data)
         else:
             self._unread += data
@@ -149,7 +151,7 @@ class Connection(asyncio.Protocol):
 
     def _read_on(self) -> None:
         """What has come, as far as it is not too many requests ahead."""
-        while self._unread and not self._deaf and len(self._ahead) < MAX_AHEAD:
+        while self._unread and not self._deaf and self._has_room:
             piece = bytes(self._unread[:PIECE])
             del self._unread[:PIECE]
             self._feed(piece)
@@ -157,6 +159,14 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()  # does nothing if it is not paused
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether another request may be read ahead of the answers: of one whole body at most."""
+        if not self._ahead:
+            return True
+        held = sum(request.size for request in self._ahead)
+        return len(self._ahead) < MAX_AHEAD and held <= self._server.max_body
 
     def _feed(self, data: bytes) -> None:
         self._head += len(data)
@@ -295,6 +305,11 @@ class Connection(asyncio.Protocol):
     def idle(self) -> bool:
         """Whether nobody waits for an answer on it."""
         return not (self._busy or self._ahead)
+
+    @property
+    def unused(self) -> bool:
+        """Whether nobody waits on it, no request has begun to come, and one may."""
+        return self.idle and self._reading is None and not (self._unread or self._deaf)
 
     def _next(self) -> None:
         if self._busy or self._full or not self._ahead:
@@ -459,6 +474,7 @@ def problem(status: HTTPStatus, code: str, detail: str) -> bytes:
     again = "Retry-After: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: {_date()}\r\n{again}"
+        f"X-Request-Id: {os.urandom(16).hex()}\r\nX-Content-Type-Options: nosniff\r\n"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
         "Connection: close\r\n\r\n"
     )

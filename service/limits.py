@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -149,15 +150,21 @@ def _count(limiters: _Limiters, client: str) -> Count:
     return tightest
 
 
+_WITH_PORT = re.compile(r"(?P<v4>[\d.]+):\d+|\[(?P<v6>[^\]]+)\](?::\d+)?")
+
+
 @lru_cache(4_096)
 def network_of(address: str) -> str:
     """What belongs to one client: an address of IPv4, or the 2^64 of IPv6 that everybody gets.
 
     >>> network_of("192.0.2.7"), network_of("2001:db8:1:2:3:4:5:6"), network_of("::ffff:192.0.2.7")
     ('192.0.2.7', '2001:db8:1:2::/64', '192.0.2.7')
+    >>> network_of("192.0.2.7:51234"), network_of("[2001:db8::1]:443")  # as some proxies write it
+    ('192.0.2.7', '2001:db8::/64')
     """
+    bare = _WITH_PORT.fullmatch(address)
     try:
-        found = ip_address(address)
+        found = ip_address(bare["v4"] or bare["v6"] if bare else address)
     except ValueError:
         return address  # a proxy may name its clients otherwise
     if isinstance(found, IPv4Address):

@@ -148,10 +148,14 @@ class Settings:
 
 def default_workers(device: str) -> int:
     """One worker per core, or one alone where a GPU does the work."""
-    nvidia = Path("/proc/driver/nvidia/version").exists()
-    if device.startswith("cuda") or (device == "auto" and nvidia):
+    if device.startswith("cuda") or (device == "auto" and _sees_a_gpu()):
         return 1
     return usable_cores()
+
+
+def _sees_a_gpu(devices: Path = Path("/dev")) -> bool:
+    """Whether this process was given one; a driver's files in /proc show in every container."""
+    return (devices / "dxg").exists() or any(devices.glob("nvidia[0-9]*"))
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gunicorn import sock
 from gunicorn.workers.base import Worker
 
 from service.connection import Connection, Tell, base_environ
@@ -35,6 +37,12 @@ _TICK = 0.1
 _LINGER = 1.0
 
 
+# How long to be silent after saying that there are too many connections, in seconds.
+_TELL_AGAIN = 10.0
+
+log = logging.getLogger(__name__)
+
+
 class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     """Serves a Flask application.
 
@@ -42,16 +50,26 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     may run on the loop; without it none may.
     """
 
+    sockets: list[Any]  # gunicorn's, each with what is bound in `sock`
+
     def init_process(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.waiting_room = WaitingRoom(self.loop)
         self.connections: set[Connection] = set()
         self.stopping = False
+        self._told_full = -_TELL_AGAIN
         self._threads = ThreadPoolExecutor(self.cfg.threads, thread_name_prefix="request")
         super().init_process()
 
     def load_wsgi(self) -> None:
+        """Load the application, and only then listen: gunicorn has done so already, and the system
+        would hand this worker connections that wait until it is ready, or for nothing."""
+        listens_for_itself = self.cfg.reuse_port
+        if listens_for_itself:
+            sock.close_sockets(self.sockets, unlink=False)
         super().load_wsgi()
+        if listens_for_itself:
+            self.sockets = sock.create_sockets(self.cfg, self.log)
         # What is loaded stays: the garbage collector need not walk through all of torch for every
         # few thousand requests.
         gc.collect()
@@ -72,7 +90,21 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def opened(self, connection: Connection) -> bool:
         self.connections.add(connection)
-        return len(self.connections) <= int(self.cfg.worker_connections)
+        if len(self.connections) <= int(self.cfg.worker_connections):
+            return True
+        unused = (each for each in self.connections if each.unused and each is not connection)
+        quietest = min(unused, key=lambda each: each.quiet_since, default=None)
+        if quietest is not None:
+            quietest.abort()
+            return True
+        now = time.monotonic()
+        if now - self._told_full > _TELL_AGAIN:
+            self._told_full = now
+            log.error(
+                "refused a connection: all %s of this worker are in use. More WORKERS take more",
+                self.cfg.worker_connections,
+            )
+        return False
 
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)

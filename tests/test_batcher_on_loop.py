@@ -168,10 +168,12 @@ def test_too_many_texts_are_refused_and_afterwards_there_is_room(on_loop, bundle
     assert loop.turn(4)[5] == [5]
 
 
-def test_requests_are_not_counted_since_they_hold_no_thread(on_loop, bundle):
-    loop = on_loop(queue_requests=1)
-    loop.begin(bundle, *([[number]] for number in range(1, 11)))
-    assert loop.turn(10) == {number: [number] for number in range(1, 11)}
+@pytest.mark.parametrize("on_loop", [True, False])
+def test_requests_are_not_counted_since_they_hold_no_thread(start, bundle, on_loop):
+    loop = Loop(start(on_loop=on_loop, queue_requests=1))
+    loop.begin(bundle, *([[number]] for number in range(1, 11)), [[11] * 300])
+    assert loop.turn(11) == {number: [number] for number in range(1, 12)}
+    loop.loop.close()
 
 
 def test_a_failure_reaches_who_asked_and_takes_nobody_with_it(on_loop, bundle, caplog):

@@ -310,6 +310,20 @@ def test_of_requests_sent_ahead_few_are_held(server, client):
     assert {read_answer(client, file)[0] for _ in range(2_001)} == {200}
 
 
+def test_of_bodies_sent_ahead_one_is_held(server, client):
+    server.max_body = 100_000
+    server.waits["/waits"] = Future()
+    client.sendall(post(b"/waits"))
+    client.sendall(post(b"/", b"x" * 100_000) * 10)
+    time.sleep(0.2)
+    (connection,) = server.connections
+    assert sum(request.size for request in connection._ahead) <= 200_000
+    server.waits["/waits"].set_result(None)
+    file = client.makefile("rb")
+    for _ in range(11):
+        assert read_answer(client, file)[0] == 200
+
+
 def test_few_are_held_of_requests_that_come_one_by_one(server, client):
     server.waits["/0"] = Future()
     client.sendall(post(b"/0"))

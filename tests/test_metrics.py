@@ -240,6 +240,8 @@ def test_refused_requests_count_but_leave_no_prediction(registry):
 
 
 def test_prometheus_may_ask_for_open_metrics(client):
+    odd = client.get("/metrics", headers={"Accept": "application/openmetrics-text;version=abc"})
+    assert odd.status_code == 200
     accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
     response = client.get("/metrics", headers={"Accept": accept})
     assert response.headers["Content-Type"].startswith("application/openmetrics-text")

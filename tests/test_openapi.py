@@ -400,7 +400,7 @@ def test_a_route_may_answer_without_a_body():
     document = openapi([bare], SETTINGS, {"reviews-en": "1"})
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
     assert "content" not in shown(document, bare.method, bare.path)["responses"]["200"]
-    assert "It is there." in reader.page(document, "http://x")
+    assert "It is there." in reader.page(document)
 
 
 def test_an_examples_problem_is_one_by_the_schema(document):
@@ -633,12 +633,16 @@ def test_every_link_of_the_page_leads_somewhere(client):
 
 def test_the_page_shows_commands_for_the_address_it_was_asked_at(client):
     text = client.get("/docs", base_url="http://reviews.example:81").get_data(as_text=True)
-    assert "curl -s http://reviews.example:81/predict -H" in text
-    assert "curl -s http://reviews.example:81/models/reviews-en" in text
+    assert "curl -s &#39;http://reviews.example:81/predict&#39; -H" in text
+    assert "curl -s &#39;http://reviews.example:81/models/reviews-en&#39;" in text
+    other = client.get("/docs", base_url="http://[::1]:82").get_data(as_text=True)
+    assert "curl -s &#39;http://[::1]:82/predict&#39; -H" in other
+    assert "BASE" not in text
 
 
 def test_what_stands_in_the_document_is_text_on_the_page():
     document = openapi(OPERATIONS, SETTINGS, {"<script>alert(1)</script>": "1"})
-    text = reader.page(document, "http://x/'><script>")
+    text = reader.at("http://x/'><script>", reader.page(document))
+    assert "http://x/&#39;\\&#39;&#39;&gt;" in text  # the quotation mark ends no argument
     assert "<script>" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text

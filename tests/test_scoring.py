@@ -672,6 +672,47 @@ def test_a_restart_that_is_stopped_at_once_leaves_nothing_of_the_run_before(
     assert (summary.scored, workers.lines[0]) == (24, 2)
 
 
+@pytest.mark.parametrize("target", ["out.csv", "out.csv.gz"])
+def test_a_run_that_is_stopped_behind_its_header_has_one_in_the_end(
+    many, run, registry, tmp_path, target
+):
+    with pytest.raises(KeyboardInterrupt):
+        run("a.csv", target, workers=Here(registry, stop_before=0))
+    run("a.csv", target)
+    run("a.csv", f"whole-{target}")
+    assert (tmp_path / target).read_bytes() == (tmp_path / f"whole-{target}").read_bytes()
+
+
+@pytest.mark.parametrize(("target", "delimiter"), [("out.csv", ","), ("out.tsv", "\t")])
+def test_a_line_break_of_any_kind_in_a_cell_tears_no_row(run, tmp_path, target, delimiter):
+    texts = ["good\rfilm", "good\nfilm", "good\r\nfilm", "good"]
+    lines = "".join(json.dumps({"id": n, "text": text}) + "\n" for n, text in enumerate(texts))
+    write(tmp_path / "a.jsonl", lines)
+    run("a.jsonl", target)
+    with (tmp_path / target).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter=delimiter))
+    assert [row[1] for row in rows[1:]] == texts
+    assert b"\r\n" not in (tmp_path / target).read_bytes().replace(b"good\r\nfilm", b"")
+
+
+def test_a_row_of_empty_cells_is_not_lost_between_tabs(run, tmp_path):
+    write(tmp_path / "a.tsv", "id\ttext\n1\tgood\n\t\n\n2\tbad\n")
+    summary, _ = run("a.tsv", "out.tsv")
+    assert (summary.scored, summary.rejected) == (2, 1)
+
+
+def test_a_value_that_only_parquet_can_hold_is_rejected_by_its_row(run, tmp_path):
+    when = pyarrow.array([0, 1, 2_000], pyarrow.timestamp("ns"))  # 1 ns is no microsecond
+    table = pyarrow.table({"when": when, "text": ["good", "bad", "so so"]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    summary, _ = run("a.parquet", "out.csv")
+    assert (summary.scored, summary.rejected) == (2, 1)
+    (rejected,) = (tmp_path / "out.csv.rejected.jsonl").read_text().splitlines()
+    told = json.loads(rejected)
+    assert told["reason"] == "'when' has a value that only Parquet can hold"
+    assert told["row"] == {"text": "bad"}
+
+
 # --- What may be missing -------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import SettingsError
-from service.settings import Rate, Settings, default_workers, usable_cores
+from service.settings import Rate, Settings, _sees_a_gpu, default_workers, usable_cores
 
 ROOT = Path(__file__).parent.parent
 README, COMPOSE = ((ROOT / name).read_text() for name in ("README.md", "docker-compose.yml"))
@@ -187,6 +187,16 @@ def test_fewer_requests_may_wait_than_there_are_threads():
 @pytest.mark.parametrize(("device", "workers"), [("cuda", 1), ("cuda:1", 1)])
 def test_a_gpu_gets_one_worker(device, workers):
     assert default_workers(device) == workers
+
+
+@pytest.mark.parametrize(
+    ("files", "sees"),
+    [(["nvidia0"], True), (["nvidia12", "null"], True), (["dxg"], True), (["nvidiactl"], False)],
+)
+def test_a_gpu_is_seen_by_its_device(tmp_path, files, sees):
+    for name in files:
+        (tmp_path / name).touch()
+    assert _sees_a_gpu(tmp_path) is sees
 
 
 def test_a_cpu_gets_a_worker_per_usable_core():

@@ -3,10 +3,13 @@ gunicorn around it, in tests/e2e/test_gunicorn.py."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from service.app import QUICK_BODY, quick
 from service.settings import Settings
+from service.worker import LoopWorker
 
 
 def environ(method: str, path: str, length: int | None = None) -> dict[str, str]:
@@ -39,3 +42,34 @@ def test_where_each_request_asks_redis_all_run_on_threads():
     is_quick = quick(Settings(rate_limit_storage="redis://127.0.0.1"))
     assert not is_quick(environ("GET", "/livez"))
     assert not is_quick(environ("POST", "/predict", 80))
+
+
+class Connected:
+    """As much of a connection as the worker looks at."""
+
+    def __init__(self, quiet_since: float, *, unused: bool) -> None:
+        self.quiet_since, self.unused, self.aborted = quiet_since, unused, False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_a_full_worker_parts_with_the_connection_that_is_unused_longest(caplog):
+    cfg = SimpleNamespace(worker_connections=3)
+    worker = SimpleNamespace(connections=set(), cfg=cfg, _told_full=-100.0)
+    busy, older, newer, last = (
+        Connected(1, unused=False), Connected(2, unused=True), Connected(3, unused=True),
+        Connected(4, unused=True),
+    )  # fmt: skip
+    assert all(LoopWorker.opened(worker, each) for each in (busy, older, newer, last))
+    assert [each.aborted for each in (busy, older, newer, last)] == [False, True, False, False]
+    assert caplog.text == ""
+
+
+def test_where_all_are_in_use_the_newcomer_is_refused_and_the_log_says_so_once(caplog):
+    cfg = SimpleNamespace(worker_connections=1)
+    worker = SimpleNamespace(connections=set(), cfg=cfg, _told_full=-100.0)
+    assert LoopWorker.opened(worker, Connected(1, unused=False))
+    for _ in range(3):
+        assert not LoopWorker.opened(worker, Connected(2, unused=False))
+    assert caplog.text.count("refused a connection: all 1 of this worker are in use") == 1

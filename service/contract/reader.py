@@ -48,11 +48,17 @@ class Row:
     meaning: str
 
 
-def page(document: dict[str, Any], base: str) -> str:
-    """
+# Stands in the page for the address that a reader asked. A shell takes it for a pattern, so that
+# addresses are in quotation marks.
+_BASE = "[BASE]"
+
+
+def page(document: dict[str, Any]) -> str:
+    """The page but for the address before every path, which `at` puts in: to make it takes as long
+    as hundreds of answers.
+
     Args:
         document: OpenAPI, as `service.contract.document` makes it.
-        base: the address before every path, such as "http://127.0.0.1:8000".
     """
     environment = Environment(
         loader=FileSystemLoader(_HERE),
@@ -65,9 +71,19 @@ def page(document: dict[str, Any], base: str) -> str:
         "resolved": lambda part: _resolved(document, part),
         "parameters": _parameters,
         "properties": _properties,
-        "curl": lambda *request: _curl(base, *request),
+        "curl": _curl,
     }
     return environment.get_template("reader.html").render(document=document, style=Markup(STYLE))
+
+
+def at(base: str, page: str) -> str:
+    """
+    Args:
+        base: the address before every path, such as "http://127.0.0.1:8000".
+        page: what the function of that name made.
+    """
+    quoted = base.replace("'", "'\\''")  # it stands in a shell's quotation marks
+    return page.replace(_BASE, str(escape(quoted)))
 
 
 def _prose(text: str) -> Markup:
@@ -125,9 +141,7 @@ def _properties(schema: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _curl(
-    base: str, method: str, path: str, operation: dict[str, Any], key: str, accept: str
-) -> str:
+def _curl(method: str, path: str, operation: dict[str, Any], key: str, accept: str) -> str:
     """The command that sends an operation's example.
 
     Args:
@@ -136,7 +150,7 @@ def _curl(
     for parameter in operation["parameters"]:
         if parameter.get("in") == "path":
             path = path.replace(f"{{{parameter['name']}}}", parameter["example"])
-    command = f"curl -s {shlex.quote(base + path)}"
+    command = f"curl -s {shlex.quote(_BASE + path)}"
     if method not in ("get", "post"):
         command += f" -X {method.upper()}"
     if accept:

@@ -18,22 +18,27 @@ from service.settings import Settings
 def blueprint(registry: Registry, settings: Settings) -> Blueprint:
     routes = Blueprint("contract", __name__)
 
-    @lru_cache(maxsize=1)  # made again only when other bundles are served
+    # Both are made again only when other bundles are served.
+    @lru_cache(maxsize=1)
     def made(models: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         return openapi(OPERATIONS, settings, dict(models))
 
-    def document() -> dict[str, Any]:
-        return made(tuple((b.metadata.name, b.metadata.version) for b in registry))
+    @lru_cache(maxsize=1)
+    def page_of(models: tuple[tuple[str, str], ...]) -> str:
+        return reader.page(made(models))
 
-    document()  # a mistake in a description stops the start, not a reader
+    def models() -> tuple[tuple[str, str], ...]:
+        return tuple((b.metadata.name, b.metadata.version) for b in registry)
+
+    made(models())  # a mistake in a description stops the start, not a reader
 
     @routes.get("/openapi.json")
     def openapi_json() -> Response:
-        return json_response(document())
+        return json_response(made(models()))
 
     @routes.get("/docs")
     def docs() -> Response:
-        page = reader.page(document(), request.host_url.rstrip("/"))
+        page = reader.at(request.host_url.rstrip("/"), page_of(models()))
         response = Response(page, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = reader.CONTENT_SECURITY_POLICY
         response.headers["Referrer-Policy"] = "no-referrer"

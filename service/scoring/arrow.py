@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,8 @@ def parse(content: bytes, first_line: int, plan: Plan) -> Parsed:
         try:
             row = _row(batch, place, value, plan)
         except RowError as error:
-            parsed.rejected.append(
-                Rejection(first_line + place, str(error), _plain(_values(batch, place)))
-            )
+            values = _plain(_values_as_far_as_they_go(batch, place))
+            parsed.rejected.append(Rejection(first_line + place, str(error), values))
         else:
             parsed.rows.append(row)
             kept.append(place)
@@ -149,18 +149,39 @@ def _row(batch: Any, place: int, value: Any, plan: Plan) -> Row:
     refuse(text, plan)
     if plan.target is plan.source:
         return Row(text, {})  # its other columns are never made Python's
-    values = _values(batch, place)
-    if values is None:
-        raise RowError("a string that is not UTF-8")
-    return Row(text, _plain(values))
+    return Row(text, _plain(_values(batch, place)))
 
 
-def _values(batch: Any, place: int) -> dict[str, Any] | None:
+def _values(batch: Any, place: int) -> dict[str, Any]:
+    """
+    Raises:
+        RowError: a string is not UTF-8, or a value, such as a time, is none that Python can hold.
+    """
+    return dict(_value(name, column[place]) for name, column in _columns(batch))
+
+
+def _values_as_far_as_they_go(batch: Any, place: int) -> dict[str, Any]:
+    """The same; what cannot be told is left out."""
+    found: dict[str, Any] = {}
+    for name, column in _columns(batch):
+        with suppress(RowError):
+            found |= dict([_value(name, column[place])])
+    return found
+
+
+def _columns(batch: Any) -> Iterable[tuple[str, Any]]:
+    return zip(batch.schema.names, batch.columns, strict=True)
+
+
+def _value(name: str, scalar: Any) -> tuple[str, Any]:
+    import pyarrow
+
     try:
-        values: dict[str, Any] = batch.slice(place, 1).to_pylist()[0]
-        return values
-    except UnicodeDecodeError:
-        return None
+        return name, scalar.as_py()
+    except UnicodeDecodeError as error:
+        raise RowError("a string that is not UTF-8") from error
+    except (ValueError, OverflowError, pyarrow.ArrowException) as error:
+        raise RowError(f"{name!r} has a value that only Parquet can hold") from error
 
 
 def _plain(values: Mapping[str, Any] | None) -> Any:

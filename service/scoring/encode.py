@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -67,10 +66,18 @@ def _json_line(row: Row, answer: Answer, plan: Plan) -> bytes:
 
 
 def _delimited(rows: Iterable[Sequence[Any]], plan: Plan) -> bytes:
-    written = io.StringIO(newline="")
-    writer = csv.writer(written, delimiter=plan.target.delimiter or ",", lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines, delimiter=plan.target.delimiter or ",", lineterminator="\r\n")
     writer.writerows(rows)
-    return written.getvalue().encode()
+    return "".join(lines).encode()
+
+
+class _Lines(list[str]):
+    """Lines that end in `\\n`, though csv ends them in `\\r\\n`: Python 3.11 puts only what ends a
+    line into quotation marks, and a `\\r` in a cell would end one for who reads it."""
+
+    def write(self, line: str) -> None:
+        self.append(line[:-2] + "\n")
 
 
 def _texts(row: Row, plan: Plan) -> Sequence[str]:

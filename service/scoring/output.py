@@ -186,6 +186,8 @@ class FileOutput:
         if self.progress.position is None:
             self._note_path.unlink(missing_ok=True)  # of a run that --restart throws away
         lengths = self.progress.output_bytes, self.progress.rejected_bytes
+        if self.progress.position is None and not self.progress.complete:
+            lengths = 0, 0  # it was stopped behind its header, which will come once more
         for file, length in zip(self._files, lengths, strict=True):
             if file.seek(0, os.SEEK_END) < length:
                 raise CommandError(

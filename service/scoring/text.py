@@ -133,9 +133,13 @@ class TextSource:
                 yield line, raw[:1_000], f"a line of more than {_LINE_BYTES:,} bytes"
             elif self._delimiter and b'"' in raw and not self._ends(raw):
                 yield self._quoted(line, raw)
-            elif not raw.isspace():  # a blank line is no row
+            elif not self._is_blank(raw):  # which is no row
                 yield line, raw, None
             line = lines.line
+
+    def _is_blank(self, raw: bytes) -> bool:
+        """A line of tabs is a row of empty cells where tabs are between them."""
+        return raw.isspace() and not (self._delimiter == "\t" and b"\t" in raw)
 
     def _ends(self, raw: bytes) -> bool:
         """Whether a record that begins with this line surely ends with it."""

@@ -481,6 +481,25 @@ def test_a_worker_that_was_killed_is_replaced(serving):
         assert service.workers() != [worker]
 
 
+def test_a_key_file_that_has_gone_bad_takes_no_worker_with_it(serving, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(f"shop:{'k' * 32}\n")
+    with serving(WORKERS=2, API_KEYS_FILE=keys) as service:
+        keys.write_text("broken")
+        one, other = service.workers()
+        os.kill(one, signal.SIGKILL)
+        told = "no worker can take the place"
+        eventually(lambda: told in service.log.read_text(), READY_SECONDS, service)
+        for _ in range(10):  # nobody is sent to who does not serve
+            assert service.status("/livez") == 200
+        assert other in service.workers()
+        keys.write_text(f"shop:{'k' * 32}\n")
+        eventually(
+            lambda: service.log.read_text().count("ready on http://") == 3, READY_SECONDS, service
+        )
+        assert service.stop() == 0
+
+
 # --- Seen from outside ------------------------------------------------------------------------
 
 
