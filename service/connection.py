@@ -309,7 +309,8 @@ class Connection(asyncio.Protocol):
     @property
     def unused(self) -> bool:
         """Whether nobody waits on it, no request has begun to come, and one may."""
-        return self.idle and self._reading is None and not (self._unread or self._deaf)
+        over = self._deaf or self._transport.is_closing()
+        return self.idle and self._reading is None and not self._unread and not over
 
     def _next(self) -> None:
         if self._busy or self._full or not self._ahead:

@@ -36,7 +36,6 @@ _TICK = 0.1
 # request may be on its way.
 _LINGER = 1.0
 
-
 # How long to be silent after saying that there are too many connections, in seconds.
 _TELL_AGAIN = 10.0
 
