@@ -207,9 +207,9 @@ KNOBS = {
 RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     ("imdb", "sst2", "amazon"): {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
-        "teacher_lm_epochs": 2, "teacher_epochs": 3, "least_share": 0.15, "sentences": 2,
+        "teacher_lm_epochs": 1, "teacher_epochs": 2, "least_share": 0.15, "sentences": 2,
         "lessons": 24_000, "written": 30_000, "slips": 40_000, "toneless": 4_000, "student": 1,
-        "blind": 1, "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0, "epochs": 4,
+        "blind": 1, "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0, "epochs": 5,
     },
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,

@@ -15,8 +15,8 @@ NEGATIVE: dict[str, Any] = {
 }
 POSITIVE: dict[str, Any] = {
     "label": "positive",
-    "score": 0.995706,
-    "scores": {"negative": 0.004294, "positive": 0.995706},
+    "score": 0.99593,
+    "scores": {"negative": 0.00407, "positive": 0.99593},
     "model": "reviews-ko",
     "tokens": 5,
     "truncated": False,
