@@ -76,10 +76,9 @@ evaluate: which-bundle setup-training ## measure a bundle on a data set (BUNDLE,
 	$(PY) -m training evaluate "$(BUNDLE)" --dataset $(DATASET) $(ARGS)
 
 benchmark: setup-benchmarks setup-servers ## speed: the networks against a transformer's, the service against other servers (an hour or two)
-	@command -v wrk >/dev/null || { echo 'wrk is missing: apt-get install wrk, or brew install wrk.' >&2; exit 2; }
+	$(MAKE) benchmark-serving
 	$(MAKE) benchmark-engine ARGS=
 	$(MAKE) benchmark-request ARGS=
-	$(MAKE) benchmark-serving
 
 benchmark-engine: setup-benchmarks ## speed of the networks alone (ARGS)
 	$(PY) -m benchmarks.engine $(ARGS)

@@ -31,7 +31,7 @@ import torch
 from benchmarks.baselines import BASELINES, Baseline, Degrees, Learner, Material
 from benchmarks.left_out import LeftOut
 from benchmarks.machine import described
-from benchmarks.options import RESULTS, RUNS, at_least
+from benchmarks.options import RUNS, at_least, folder_of
 from benchmarks.report import Row, plot, table, write_json
 from service.archive import find_bundles
 from service.bundle import Bundle, BundleError, load_bundle
@@ -49,7 +49,6 @@ SEED = FitConfig().seed
 TIMED_TEXTS = 300
 
 BUNDLES = "bundles"  # what --only calls ours
-
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +136,7 @@ def compare(language: str, datasets: Sequence[str], options: argparse.Namespace)
         print(f"left out: {line}", flush=True)
     if rows:
         facts = {"machine": described(), "settings": settings, "left_out": left_out}
-        folder = options.output or (RESULTS if _is_whole(comparison, options) else RUNS)
+        folder = options.output or folder_of(whole=_is_whole(comparison, options))
         _write(folder / f"accuracy-{language}", rows, facts)
     return bool(rows)
 

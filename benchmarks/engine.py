@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from benchmarks.left_out import LeftOut
 from benchmarks.onnx_runtime import onnx_engine
 from benchmarks.options import add_rounds_of_bundles, output_of
-from benchmarks.outcome import Quartiles, quartiles, write_result
+from benchmarks.outcome import Quartiles, quartiles, spread, write_result
 from service.archive import find_bundles
 from service.batcher import Batcher
 from service.bundle import Bundle, BundleError, load_bundle
@@ -269,31 +269,27 @@ def _timing(
     own: Sequence[float], transformer: Sequence[float], onnx_runtime: Sequence[float] | None
 ) -> Timing:
     ratios = [theirs / ours for ours, theirs in zip(own, transformer, strict=True)]
-    shares = [ours / theirs for ours, theirs in zip(own, onnx_runtime or [], strict=False)]
-    return Timing(quartiles(own), quartiles(ratios), quartiles(shares) if shares else None)
+    shares = None
+    if onnx_runtime is not None:
+        shares = quartiles([ours / its for ours, its in zip(own, onnx_runtime, strict=True)])
+    return Timing(quartiles(own), quartiles(ratios), shares)
 
 
 def report(case: Case, timings: Mapping[str, Timing]) -> str:
     """
     >>> print(report(case, timings))
     32 texts of 20 tokens
-                       ms (quartiles)              times as fast (quartiles)  of ONNX Runtime's time
-      tiny-en          4.10 (4.02-4.31)              98.1 (95.0-99.7)         0.38 (0.37-0.40)
-      transformer    402.20 (398.00-410.31)           1.0 (1.0-1.0)
+                   ms (quartiles)              times as fast (quartiles)  of ONNX Runtime's time
+      tiny-en      4.10 (4.02-4.31)            98.1 (95.0-99.7)           0.38 (0.37-0.40)
+      transformer  402.20 (398.00-410.31)      1.0 (1.0-1.0)              -
     """
     width = max(map(len, timings))
     head = f"{'ms (quartiles)':<26}  {'times as fast (quartiles)':<25}  of ONNX Runtime's time"
     lines = [case.name, f"  {'':<{width}}  {head}"]
     for name, timing in timings.items():
-        low, median, high = timing.milliseconds
-        took = f"{median:8.2f} ({low:.2f}-{high:.2f})"
-        low, median, high = timing.times_as_fast
-        fast = f"{median:6.1f} ({low:.1f}-{high:.1f})"
-        share = ""
-        if timing.of_onnx_runtime:
-            low, median, high = timing.of_onnx_runtime
-            share = f"{median:.2f} ({low:.2f}-{high:.2f})"
-        lines.append(f"  {name:<{width}}  {took:<26}  {fast:<25}  {share}".rstrip())
+        took, fast = spread(timing.milliseconds, 2), spread(timing.times_as_fast, 1)
+        share = spread(timing.of_onnx_runtime, 2)
+        lines.append(f"  {name:<{width}}  {took:<26}  {fast:<25}  {share}")
     return "\n".join(lines)
 
 

@@ -30,8 +30,13 @@ def add_rounds_of_bundles(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, help="as JSON, whatever is asked")
 
 
+def folder_of(*, whole: bool) -> Path:
+    """Where an outcome goes: a quick look, a part, or one at other bundles must not take the place
+    of what is kept."""
+    return RESULTS if whole else RUNS
+
+
 def output_of(options: argparse.Namespace, name: str) -> Path:
-    """Where the outcome goes: a quick look, or one at other bundles, must not take the place of
-    what is kept."""
+    """The file of a benchmark of rounds of bundles."""
     whole = options.rounds >= ROUNDS and options.models == MODELS
-    return options.output or (RESULTS if whole else RUNS) / name
+    return options.output or folder_of(whole=whole) / name

@@ -22,6 +22,17 @@ def quartiles(values: Sequence[float]) -> Quartiles:
     return round(low, 4), round(median, 4), round(high, 4)
 
 
+def spread(values: Quartiles | None, digits: int) -> str:
+    """
+    >>> spread((0.95, 1.0, 1.25), 2), spread(None, 2)
+    ('1.00 (0.95-1.25)', '-')
+    """
+    if values is None:
+        return "-"
+    low, median, high = (f"{value:.{digits}f}" for value in values)
+    return f"{median} ({low}-{high})"
+
+
 def write_result(path: Path, content: Mapping[str, Any]) -> None:
     """As JSON, with the machine it was measured on, and say so."""
     content = {"machine": described(), **content}

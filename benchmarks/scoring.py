@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from benchmarks.options import MODELS, RESULTS, RUNS, at_least
+from benchmarks.options import MODELS, at_least, folder_of
 from benchmarks.outcome import write_result
 from service.archive import find_bundles
 from service.batcher import of_like_length
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     print(report(found), flush=True)
     whole = options.rows >= ROWS and options.models == MODELS
-    output = options.output or (RESULTS if whole else RUNS) / "scoring.json"
+    output = options.output or folder_of(whole=whole) / "scoring.json"
     write_result(output, {"rows": options.rows, **found})
     return 0 if all(verdicts(found).values()) else 1
 

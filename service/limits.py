@@ -139,8 +139,8 @@ def _count(limiters: _Limiters, client: str) -> Count:
             rate,
             result.limited,
             state.remaining,
-            math.ceil(state.reset_after),
-            max(1, math.ceil(state.retry_after)) if result.limited else 0,
+            _rounded_up(state.reset_after),
+            max(1, _rounded_up(state.retry_after)) if result.limited else 0,
         )
         if counted.refused:
             return counted
@@ -148,6 +148,16 @@ def _count(limiters: _Limiters, client: str) -> Count:
             tightest = counted
     assert tightest is not None  # there is at least one rate
     return tightest
+
+
+def _rounded_up(seconds: float) -> int:
+    """Less what the clock's own digits add: a difference of two moments since 1970 may be 1,200
+    seconds and a ten-millionth.
+
+    >>> _rounded_up(1_200.000_000_2), _rounded_up(1_200.2)
+    (1200, 1201)
+    """
+    return math.ceil(round(seconds, 3))
 
 
 _WITH_PORT = re.compile(r"(?P<v4>[\d.]+):\d+|\[(?P<v6>[^\]]+)\](?::\d+)?")

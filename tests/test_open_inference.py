@@ -82,9 +82,8 @@ def expected(client, texts=TEXTS, model="reviews-en"):
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
 def test_the_server_tells_what_it_is(client, path):
-    version = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"][
-        "version"
-    ]
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    version = tomllib.loads(project.read_text())["project"]["version"]
     assert answer(client.get(path)) == {
         "name": "manytone",
         "version": version,

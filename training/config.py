@@ -202,10 +202,11 @@ KNOBS = {
     "teaching": TeachConfig,
     "training": FitConfig,
 }
+ENGLISH = ("imdb", "sst2", "amazon")  # what is trained on unless told
 # What is another default with the data sets of a bundle that ships: their unlabelled texts pay for
 # all stages (docs/decisions/0007-climbing.md), which other data sets have no use for.
 RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
-    ("imdb", "sst2", "amazon"): {
+    ENGLISH: {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
         "teacher_lm_epochs": 1, "teacher_epochs": 2, "least_share": 0.15, "sentences": 2,
         "lessons": 24_000, "written": 30_000, "slips": 40_000, "toneless": 4_000, "student": 1,
@@ -218,7 +219,6 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
         "blind": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 4,
     },
 }  # fmt: skip
-ENGLISH = ("imdb", "sst2", "amazon")  # what is trained on unless told
 # What bundles of these data sets are called.
 SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
 # What is another default with a file of one's own: such a file is small, so its steps are.

@@ -37,7 +37,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.machine import described
-from benchmarks.options import RESULTS, RUNS, at_least
+from benchmarks.options import at_least, folder_of
 from benchmarks.serving import cost, load, soak
 from benchmarks.serving.measure import Found, Plan, measured
 from benchmarks.serving.reading import BUNDLE
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     # As Ctrl-C: the server under load is to end with us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        bundle = load_bundle(options.models / f"{BUNDLE}.pt")
+        bundle = load_bundle(options.models / f"{BUNDLE}.pt", precision="auto")  # as served
         place = Place(options.models, usable_cores())
         if options.cost:
             return _cost(options, place, bundle)
@@ -104,8 +104,8 @@ def _compare(options: argparse.Namespace, place: Place, bundle: Bundle) -> int:
         print(tables(found), flush=True)
     summary = rows(found.figures)
     whole = _is_whole(options) and not found.left_out
-    path = (options.output or (RESULTS if whole else RUNS)) / options.name
-    write_json(path.with_suffix(".json"), content(found, _facts(options)))
+    path = (options.output or folder_of(whole=whole)) / options.name
+    write_json(path.with_suffix(".json"), content(found, _facts(options, bundle)))
     plot(path.with_suffix(".png"), summary)
     print(f"wrote {path}.json and {path}.png", flush=True)
     wanted = [
@@ -134,9 +134,8 @@ def _cost(options: argparse.Namespace, place: Place, bundle: Bundle) -> int:
 
         cost.costs(servers(place.cores)[OURS], place, bundle, options.seconds, done)
     print(cost.table(found), flush=True)
-    whole = options.seconds >= SECONDS
-    path = (options.output or (RESULTS if whole else RUNS)) / "cost"
-    write_json(path.with_suffix(".json"), {**_facts(options), **cost.content(found)})
+    path = (options.output or folder_of(whole=options.seconds >= SECONDS)) / "cost"
+    write_json(path.with_suffix(".json"), {**_facts(options, bundle), **cost.content(found)})
     cost.plot(path.with_suffix(".png"), found)
     print(f"wrote {path}.json and {path}.png", flush=True)
     return 0
@@ -154,24 +153,25 @@ def _soak(options: argparse.Namespace, place: Place, bundle: Bundle) -> int:
             advance,
         )  # fmt: skip
     print(soak.report(found), flush=True)
-    whole = options.soak >= SOAK_MINUTES
-    path = (options.output or (RESULTS if whole else RUNS)) / "soak.json"
-    facts = {**_facts(options), "minutes": options.soak, "connections": max(options.connections)}
+    path = (options.output or folder_of(whole=options.soak >= SOAK_MINUTES)) / "soak.json"
+    facts = {
+        **_facts(options, bundle),
+        "minutes": options.soak,
+        "connections": max(options.connections),
+    }
     write_json(path, {**facts, "verdicts": found.verdicts, **asdict(found)})
     print(f"wrote {path}", flush=True)
     return 0 if all(found.verdicts.values()) else 1
 
 
-def _facts(options: argparse.Namespace) -> dict[str, Any]:
+def _facts(options: argparse.Namespace, bundle: Bundle) -> dict[str, Any]:
     """Where and how it was measured."""
     return {
         "machine": {**described(), "system": platform.system(), "wrk": load.wrk_version()},
         "ours": installed(Path(sys.executable), OURS_OF),
         "peers": installed(ROOT / SERVERS_PYTHON, PEERS),
         "precision": {
-            "ours and our Predictor": load_bundle(
-                options.models / f"{BUNDLE}.pt", precision="auto"
-            ).precision,
+            "ours and our Predictor": bundle.precision,
             "as documented": "float32",
         },
         "rounds": options.rounds,

@@ -12,7 +12,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from benchmarks.outcome import Quartiles, quartiles
+from benchmarks.outcome import Quartiles, quartiles, spread
 from benchmarks.serving.measure import Figure, Found, Health
 from benchmarks.serving.servers import OURS
 from service.bundle import write_atomically
@@ -99,16 +99,9 @@ def _line(row: Row, width: int) -> str:
     if row.fault:
         return f"{row.server:<{width}}  invalid: {row.fault}"
     return (
-        f"{row.server:<{width}}  {_spread(row.per_second, 1):>26}  {row.p50:>8.2f}  "
-        f"{_spread(row.p99, 2):>24}  {_spread(row.ours_is, 2)}{' times it' * bool(row.ours_is)}"
+        f"{row.server:<{width}}  {spread(row.per_second, 1):>26}  {row.p50:>8.2f}  "
+        f"{spread(row.p99, 2):>24}  {spread(row.ours_is, 2)}{' times it' * bool(row.ours_is)}"
     )
-
-
-def _spread(values: Quartiles | None, digits: int) -> str:
-    if values is None:
-        return "-"
-    low, median, high = (f"{value:.{digits}f}" for value in values)
-    return f"{median} ({low}-{high})"
 
 
 def tables(found: Found) -> str:

@@ -209,10 +209,9 @@ def _once_each(rows: Sequence[Row], left_out: dict[str, int], path: Path) -> lis
 def _require_one_spelling(rows: Sequence[Row], path: Path) -> None:
     spellings: dict[str, list[str]] = {}
     for label in dict.fromkeys(row.label for row in rows):
-        spellings.setdefault(label.casefold(), []).append(label)
-        if _is_number(label):
-            spellings.setdefault(str(float(label)), []).append(label)
-    alike = next((dict.fromkeys(n) for n in spellings.values() if len(set(n)) > 1), None)
+        meant = str(float(label)) if _is_number(label) else label.casefold()
+        spellings.setdefault(meant, []).append(label)
+    alike = next((names for names in spellings.values() if len(names) > 1), None)
     if alike:
         raise DataError(
             f"{path}: the classes {' and '.join(repr(name[:40]) for name in alike)} are one word "
