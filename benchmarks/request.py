@@ -205,6 +205,7 @@ def _server(app: Any, room: WaitingRoom) -> Server:
             stopping=False,
             opened=lambda _: True,
             closed=lambda _: None,
+            refused=lambda _: None,
             start=start,
         ),
     )

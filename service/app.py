@@ -111,6 +111,7 @@ def create_app(
     app.extensions["draining"] = lambda: False
     app.extensions["swapper"] = swapper  # gunicorn.conf.py asks it to look on SIGHUP
     app.extensions["quick"] = quick(settings)  # service/worker.py runs these on its loop
+    app.extensions["refused"] = metrics.refused  # service/worker.py answers these by itself
     problems.register(app)
     access.register(app, settings)
     app.register_blueprint(predict.blueprint(predictor, settings))

@@ -62,6 +62,9 @@ class Server(Protocol):
 
     def closed(self, connection: Connection) -> None: ...
 
+    def refused(self, status: HTTPStatus) -> None:
+        """A connection was answered so before the application saw a request."""
+
     def start(self, work: Callable[[Tell], None], environ: WSGIEnvironment) -> None:
         """Call `work`, here or on another thread, with what brings its outcome back to the
         loop's."""
@@ -388,6 +391,7 @@ class Connection(asyncio.Protocol):
         self._deaf = True
         self._unread.clear()
         self._refusal = problem(status, code, detail)
+        self._server.refused(status)
         if self.idle:
             self._end_with_the_refusal()
 

@@ -57,7 +57,8 @@ class Metrics:
         self._requests = _Children(
             Counter(
                 "manytone_requests_total",
-                "Requests answered. What no route takes has the route 'unmatched'.",
+                "Requests answered. What no route takes has the route 'unmatched', what was "
+                "refused before it was read 'unread'.",
                 ["route", "method", "status"],
                 registry=self._registry,
             )
@@ -186,6 +187,10 @@ class Metrics:
             answered[key] = answered.get(key, 0) + 1
         for key, texts in answered.items():
             self._predictions[key].inc(texts)
+
+    def refused(self, status: int) -> None:
+        """A connection was answered without a request: it was none, or late, or one too many."""
+        self._requests["unread", "other", str(int(status))].inc()
 
     def waiting(self, texts: int) -> None:
         """So many texts wait for the network."""

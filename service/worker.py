@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from gunicorn import sock
@@ -46,7 +47,8 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     """Serves a Flask application.
 
     The application says in `extensions["quick"]`, a function of a WSGI environment, which requests
-    may run on the loop; without it none may.
+    may run on the loop; without it none may. `extensions["refused"]` is told the status with which
+    a connection was answered of which the application heard nothing.
     """
 
     sockets: list[Any]  # gunicorn's, each with what is bound in `sock`
@@ -79,6 +81,7 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self.application: WSGIApplication = app
         self.max_body: int = app.config["MAX_CONTENT_LENGTH"]
         self._quick: Callable[[WSGIEnvironment], bool] = app.extensions.get("quick", _never)
+        self.refused: Callable[[HTTPStatus], None] = app.extensions.get("refused", _ignored)
         try:
             self.loop.run_until_complete(self._serve())
         finally:
@@ -160,3 +163,7 @@ def _at_once(callback: Callable[..., object], *arguments: object) -> None:
 
 def _never(environ: WSGIEnvironment) -> bool:
     return False
+
+
+def _ignored(status: HTTPStatus) -> None:
+    pass

@@ -40,6 +40,7 @@ class FakeServer:
         self.connections: set[Connection] = set()
         self.waits: dict[str, Future[None]] = {}  # by path: what is waited for before the answer
         self.order: list[str] = []
+        self.refusals: list[int] = []
 
     def opened(self, connection):
         self.connections.add(connection)
@@ -47,6 +48,9 @@ class FakeServer:
 
     def closed(self, connection):
         self.connections.discard(connection)
+
+    def refused(self, status):
+        self.refusals.append(status)
 
     def start(self, work, environ):
         if environ["PATH_INFO"] == "/thread":
@@ -434,10 +438,11 @@ def refused(client, data, file=None):
         pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="chunks"),
     ],
 )
-def test_what_is_no_request_is_a_400_and_the_end(client, request_):
+def test_what_is_no_request_is_a_400_and_the_end(server, client, request_):
     file = client.makefile("rb")
     assert refused(client, request_, file) == (400, "bad-request")
     assert file.read() == b""
+    assert server.refusals == [400]
 
 
 def test_who_asked_before_it_is_answered_first(server, client):
@@ -597,6 +602,7 @@ def test_one_connection_too_many_is_told_so(server, client):
         status, headers, _ = read_answer(other)
         assert (status, headers["retry-after"]) == (503, "1")
     assert told(client, post())["PATH_INFO"] == "/"
+    assert server.refusals == [503]
 
 
 def test_a_client_that_leaves_while_it_waits_disturbs_nobody(server, client, caplog):

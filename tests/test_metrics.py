@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -103,6 +104,14 @@ def test_paths_and_methods_that_are_made_up_add_no_series(client):
         key("other", "unmatched", "405"): 5,
         key("POST", "unmatched", "405"): 5,
     }
+
+
+def test_connections_that_no_application_saw_are_counted(client):
+    refused = client.application.extensions["refused"]
+    for status in (HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_REQUEST):
+        refused(status)
+    found = {key: value for key, value in scraped(client).items() if "requests_total" in key[0]}
+    assert found == {key("other", "unread", "400"): 2, key("other", "unread", "503"): 1}
 
 
 def test_predictions_are_counted_by_model_and_label(client):

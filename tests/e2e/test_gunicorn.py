@@ -550,6 +550,15 @@ def test_whichever_worker_is_asked_the_numbers_are_those_of_all(serving):
         eventually(lambda: scraped(service)["manytone_batch_texts_sum"] == 60, 10, service)
 
 
+def test_what_no_application_saw_is_counted_too(serving):
+    with serving() as service:
+        before = scraped(service)["manytone_requests_total"]
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+            client.sendall(b"hello\r\n\r\n")
+            assert client.recv(1_000).startswith(b"HTTP/1.1 400 ")
+        assert scraped(service)["manytone_requests_total"] == before + 2  # the first scrape as well
+
+
 def test_what_a_dead_worker_counted_stays_and_what_it_had_in_hand_does_not(serving):
     with serving(WORKERS=2) as service:
         predict_on_new_connections(service, 20)
