@@ -93,6 +93,14 @@ def test_every_config_is_behind_an_option():
         pytest.param(["--device", "meta"], "auto, cpu, cuda or cuda:N", id="not a machine's"),
         pytest.param(["--device", "cuda:99"], "--device=cuda:99: PyTorch sees", id="no such GPU"),
         pytest.param(["--resume"], "without --resume", id="nothing to resume"),
+        pytest.param(
+            ["--dataset", "sst2", "--teachers", "2"],
+            "--teachers=2 does nothing without a student",
+            id="teachers of nobody",
+        ),
+        pytest.param(
+            ["--student", "0", "--slips", "9"], "Add --student 1, or leave", id="slips of nobody"
+        ),
         pytest.param(["--output", "models/x"], "ends in .pt", id="a bundle by no bundle's name"),
     ],
 )

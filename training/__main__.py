@@ -30,6 +30,7 @@ from training.config import (
     BASE_DEFAULTS,
     ENGLISH,
     KNOBS,
+    OF_A_STUDENT,
     OWN_DEFAULTS,
     RECIPES,
     SHIPPED,
@@ -132,7 +133,15 @@ def _train_options(arguments: Sequence[str]) -> argparse.Namespace:
         parser.set_defaults(**BASE_DEFAULTS, **base.fixed())
         if options.data:
             parser.set_defaults(language=base.bundle.metadata.language)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    for name in OF_A_STUDENT:
+        given = getattr(options, name)
+        if not options.student and given not in (0, parser.get_default(name)):
+            raise TrainingError(
+                f"{option(name)}={given} does nothing without a student. Add --student 1, or leave "
+                "it out."
+            )
+    return options
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

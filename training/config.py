@@ -221,6 +221,12 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
 }  # fmt: skip
 # What bundles of these data sets are called.
 SHIPPED = {ENGLISH: "reviews-en", ("nsmc",): "reviews-ko"}
+# What has an effect with a student alone.
+OF_A_STUDENT = (
+    "teachers", "teacher_hidden_size", "teacher_embedding_size", "teacher_lm_epochs",
+    "teacher_epochs", "teacher_embedding_dropout", "teacher_dropout", "teacher_adversarial_norm",
+    "sentences", "slips",
+)  # fmt: skip
 # What is another default with a file of one's own: such a file is small, so its steps are.
 OWN_DEFAULTS = {
     "lm_epochs": 0, "student": 0, "lessons": 0, "written": 0, "slips": 0, "toneless": 0,
