@@ -17,6 +17,7 @@ no request is handed from thread to thread (docs/decisions/0015-worker.md).
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -44,6 +45,10 @@ _STEP_IS_WORTH = 8
 # reviews that are answered; twice as much gains a tenth, and health checks wait over 50 ms.
 _SMALL_TOKENS = 256
 _ROUND_TOKENS = 2_048
+
+# Requests that are enough for a round: to look for more of them would gain next to nothing.
+_ENOUGH = 32
+_LOOKS = 2
 
 # A piece of a reading is padded to this many tokens at most: what the network makes of them stays
 # in the processor's cache, and those who wait for the piece to end do not wait long.
@@ -119,8 +124,9 @@ class Batcher:
         self._jobs: deque[_Job] = deque()
         self._readings: deque[_Reading] = deque()
         self._on_loop = on_loop
-        self._small: deque[_Job] = deque()  # these two belong to the loop's thread
+        self._small: deque[_Job] = deque()  # these three belong to the loop's thread
         self._small_texts = 0
+        self._has_company = False  # the last round was for several requests
         self._waiting_texts = 0
         self._unanswered = 0  # requests that hold a thread
         self._changed = threading.Condition()
@@ -191,10 +197,30 @@ class Batcher:
         too_many_texts = self._small_texts + len(job.sequences) > self._queue_texts
         self._admit(unless=self._small and too_many_texts)
         if not self._small:
-            room.soon(partial(self._read_small, room))
+            room.soon(partial(self._gather, room))
         self._small.append(job)
         self._small_texts += len(job.sequences)
         job.trace.waits()
+
+    def _gather(self, room: waiting.WaitingRoom, found: int = 0, in_vain: int = 0) -> None:
+        """Begin a round once no further request comes at once.
+
+        Clients who were answered by the last round ask again as soon as they run, for which they
+        may need this core: it is offered to whoever is ready to run, and the loop looks at its
+        connections, until that brings nothing more. Where nobody is ready it costs microseconds,
+        and a client who is alone is not made to wait for others.
+
+        Args:
+            found: requests that waited at the last look.
+            in_vain: looks that brought none more, one after the other.
+        """
+        waiting_now = len(self._small)
+        in_vain = in_vain + 1 if waiting_now == found else 0
+        if self._has_company and waiting_now < _ENOUGH and in_vain < _LOOKS:
+            os.sched_yield()
+            room.soon(partial(self._gather, room, waiting_now, in_vain))
+        else:
+            self._read_small(room)
 
     def _read_small(self, room: waiting.WaitingRoom) -> None:
         """A round of small requests, on the loop's thread; then the loop looks at its connections
@@ -202,10 +228,11 @@ class Batcher:
         try:
             self._tell_waiting()
             taken = self._take_small()
+            self._has_company = len(taken) > 1
             self._read_round([(job, place) for job in taken for place in job.waiting])
         finally:
             if self._small:
-                room.soon(partial(self._read_small, room))
+                room.soon(partial(self._gather, room))
             else:
                 self._tell_waiting()
 

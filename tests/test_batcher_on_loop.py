@@ -93,6 +93,54 @@ def test_what_begins_together_is_read_together_on_the_loops_thread(on_loop, bund
     assert bundle.threads == [threading.current_thread()]
 
 
+@pytest.fixture
+def offers(monkeypatch):
+    """What happens whenever the core is offered to others, and how often it was."""
+
+    class Offers:
+        times = 0
+        while_others_run = staticmethod(lambda: None)
+
+        def __call__(self):
+            self.times += 1
+            self.while_others_run()
+
+    found = Offers()
+    monkeypatch.setattr("service.batcher.os.sched_yield", found)
+    return found
+
+
+def test_who_is_alone_is_read_at_once(on_loop, bundle, offers):
+    loop = on_loop()
+    for number in (1, 2):
+        loop.begin(bundle, [[number]])
+        loop.turn(number)
+    assert offers.times == 0
+
+
+def test_who_was_answered_together_and_asks_again_is_read_together(on_loop, bundle, offers):
+    loop = on_loop()
+    loop.begin(bundle, [[1]], [[2]])
+    loop.turn(2)
+    late = [[[4]], [[5]]]
+    offers.while_others_run = lambda: late and loop.begin(bundle, late.pop())
+    loop.begin(bundle, [[3]])
+    loop.turn(5)
+    assert [sorted(ids for (ids,) in batch) for batch in bundle.batches] == [[1, 2], [3, 4, 5]]
+    assert offers.times == 4  # the last two in vain
+
+
+def test_a_round_that_is_large_enough_begins_however_many_come(on_loop, bundle, offers):
+    loop = on_loop()
+    loop.begin(bundle, [[1]], [[2]])
+    loop.turn(2)
+    numbers = iter(range(4, 200))
+    offers.while_others_run = lambda: loop.begin(bundle, [[next(numbers)]])
+    loop.begin(bundle, [[3]])
+    loop.turn(3)
+    assert len(bundle.batches[1]) == 32
+
+
 def test_unasked_all_are_read_on_the_networks_thread(start, bundle):
     loop = Loop(start())
     loop.begin(bundle, [[1]])
