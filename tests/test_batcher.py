@@ -174,6 +174,19 @@ def test_a_large_request_for_one_bundle_does_not_hold_up_the_other(start, bundle
     assert passes == [2]  # the one under way, and one of the large request's
 
 
+def test_a_round_of_long_texts_has_fewer_of_them(start, bundle):
+    other = FakeBundle("other")
+    batcher = start(batch_tokens=100)
+    with busy(batcher, bundle):
+        large = batcher.submit(bundle, [[number] * 30 for number in range(1, 41)], later())
+        single = batcher.submit(other, one_token(7), later())
+        passes = []
+        single.add_done_callback(lambda _: passes.append(len(bundle.batches)))
+    assert read(single) == [7]
+    assert passes == [3]  # the one under way, and two with four texts of the large request
+    assert len(read(large)) == 40
+
+
 def test_no_texts_have_no_answers(start, bundle):
     batcher = start()
     assert batcher.submit(bundle, [], later()).result(SECONDS) == []

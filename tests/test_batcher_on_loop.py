@@ -141,6 +141,24 @@ def test_a_round_that_is_large_enough_begins_however_many_come(on_loop, bundle, 
     assert len(bundle.batches[1]) == 32
 
 
+def test_a_round_that_has_its_tokens_begins_however_few_they_are_of(on_loop, bundle, offers):
+    loop = on_loop()
+    loop.begin(bundle, [[1]], [[2]])
+    loop.turn(2)
+    numbers = iter(range(4, 200))
+    rounds_before = []
+
+    def come():
+        rounds_before.append(len(bundle.batches))
+        loop.begin(bundle, [[next(numbers)] * 1_000])
+
+    offers.while_others_run = come
+    loop.begin(bundle, [[3] * 1_000])
+    loop.turn(3)
+    assert rounds_before.count(1) == 4  # until there were 5,000 tokens, of which 4,000 are read
+    assert len(bundle.batches[1]) == 4
+
+
 def test_unasked_all_are_read_on_the_networks_thread(start, bundle):
     loop = Loop(start())
     loop.begin(bundle, [[1]])
@@ -151,8 +169,8 @@ def test_unasked_all_are_read_on_the_networks_thread(start, bundle):
 
 def test_what_takes_long_is_read_on_the_networks_thread(on_loop, bundle):
     loop = on_loop()
-    loop.begin(bundle, [[1] * 256], [[2] * 257], [[3] * 20] * 20)
-    assert loop.turn(3) == {1: [1], 2: [2], 3: [3] * 20}
+    loop.begin(bundle, [[1] * 1_024], [[2] * 1_025], [[3] * 20] * 52)
+    assert loop.turn(3) == {1: [1], 2: [2], 3: [3] * 52}
     threads = {
         batch[0][0]: thread.name
         for batch, thread in zip(bundle.batches, bundle.threads, strict=True)
@@ -175,10 +193,10 @@ def test_a_long_text_holds_no_short_one_up(on_loop, bundle):
 
 def test_a_round_has_an_end_and_others_come_between(on_loop, bundle):
     loop = on_loop(batch_texts=64)
-    loop.begin(bundle, *([[number] * 200] for number in range(1, 21)))
+    loop.begin(bundle, *([[number] * 400] for number in range(1, 21)))
     loop.loop.call_soon(lambda: loop.begin(bundle, [[500]]))
     assert set(loop.turn(21)) == {*range(1, 21), 500}
-    assert [len(batch) for batch in bundle.batches] == [10, 1, 10]  # 2,000 tokens; 500; the others
+    assert [len(batch) for batch in bundle.batches] == [10, 1, 10]  # 4,000 tokens; 500; the others
     assert bundle.batches[1] == [[500]]
 
 
@@ -219,7 +237,7 @@ def test_too_many_texts_are_refused_and_afterwards_there_is_room(on_loop, bundle
 @pytest.mark.parametrize("on_loop", [True, False])
 def test_requests_are_not_counted_since_they_hold_no_thread(start, bundle, on_loop):
     loop = Loop(start(on_loop=on_loop, queue_requests=1))
-    loop.begin(bundle, *([[number]] for number in range(1, 11)), [[11] * 300])
+    loop.begin(bundle, *([[number]] for number in range(1, 11)), [[11] * 1_100])
     assert loop.turn(11) == {number: [number] for number in range(1, 12)}
     loop.loop.close()
 
