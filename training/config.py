@@ -215,8 +215,8 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,
         "teacher_embedding_size": 256, "teacher_lm_epochs": 5, "teacher_epochs": 3,
-        "lessons": 16_000, "written": 48_000, "slips": 80_000, "toneless": 4_000, "student": 1,
-        "blind": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 4,
+        "lessons": 16_000, "written": 80_000, "slips": 80_000, "toneless": 4_000, "student": 1,
+        "blind": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 6,
     },
 }  # fmt: skip
 # What bundles of these data sets are called.

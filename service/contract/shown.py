@@ -15,8 +15,8 @@ NEGATIVE: dict[str, Any] = {
 }
 POSITIVE: dict[str, Any] = {
     "label": "positive",
-    "score": 0.99593,
-    "scores": {"negative": 0.00407, "positive": 0.99593},
+    "score": 0.994646,
+    "scores": {"negative": 0.005354, "positive": 0.994646},
     "model": "reviews-ko",
     "tokens": 5,
     "truncated": False,
