@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from service.bundle import write_atomically
 
@@ -71,6 +72,9 @@ def plot(path: Path, rows: Sequence[Row]) -> None:
         _draw(panel, [row for row in rows if row.dataset == dataset])
         panel.set_title(f"{dataset}, {rows[0].texts:,} texts" if len(datasets) == 1 else dataset)
     panels[0].set_ylabel("accuracy on the test part, %")
+    figure.draw_without_rendering()  # now the panels have their sizes
+    for panel, dataset in zip(panels, datasets, strict=True):
+        _name(panel, [row for row in rows if row.dataset == dataset])
     path.parent.mkdir(parents=True, exist_ok=True)
     # Nothing of time or version, so that the same figures give the same file.
     figure.savefig(path, dpi=120, metadata={"Software": None})
@@ -78,24 +82,40 @@ def plot(path: Path, rows: Sequence[Row]) -> None:
 
 def _draw(panel: Axes, rows: Sequence[Row]) -> None:
     for row in rows:
-        colour = "tab:red" if row.ours else "tab:blue"
-        point = (row.milliseconds, 100 * row.accuracy)
-        panel.plot(*point, "o", color=colour)
-        place = (5, -12) if _has_one_above(row, rows) else (5, 4)
-        panel.annotate(row.reader, point, xytext=place, textcoords="offset points", color=colour)
+        panel.plot(row.milliseconds, 100 * row.accuracy, "o", color=_colour(row))
     panel.set_xscale("log")
     panel.set_xlabel("ms a text, one at a time on one thread")
     panel.margins(x=0.35, y=0.12)  # room for the names
     panel.grid(alpha=0.3)
 
 
-def _has_one_above(row: Row, rows: Sequence[Row]) -> bool:
-    """Whether the name of another point would stand where this one's would."""
-    return any(
-        0 < other.accuracy - row.accuracy < 0.02
-        and 1 / 4 < other.milliseconds / row.milliseconds < 4
-        for other in rows
-    )
+# Where a name may stand, in points from its reader's: first above it to the right, as one expects.
+_PLACES = (
+    ((5, 4), "left"), ((5, -12), "left"), ((-5, 4), "right"), ((-5, -12), "right"),
+    ((0, 10), "center"), ((0, -18), "center"),
+)  # fmt: skip
+
+
+def _name(panel: Axes, rows: Sequence[Row]) -> None:
+    """Write each reader's name where it covers no other; once the size of the panel is known."""
+    taken: list[Bbox] = []
+    for row in rows:
+        point = (row.milliseconds, 100 * row.accuracy)
+        for place, side in _PLACES:
+            name = panel.annotate(
+                row.reader, point, xytext=place, textcoords="offset points", ha=side,
+                color=_colour(row),
+            )  # fmt: skip
+            box = name.get_window_extent()
+            inside = panel.bbox.x0 <= box.x0 and box.x1 <= panel.bbox.x1
+            if (inside and not box.count_overlaps(taken)) or (place, side) == _PLACES[-1]:
+                taken.append(box)
+                break
+            name.remove()
+
+
+def _colour(row: Row) -> str:
+    return "tab:red" if row.ours else "tab:blue"
 
 
 def write_json(path: Path, rows: Sequence[Row], facts: Mapping[str, Any]) -> None:
