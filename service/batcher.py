@@ -226,8 +226,9 @@ class Batcher:
             self._read_small(room)
 
     def _read_small(self, room: waiting.WaitingRoom) -> None:
-        """A round of small requests, on the loop's thread; then the loop looks at its connections
-        before the next one."""
+        """A round of small requests, on the loop's thread, and their answers; then the loop looks
+        at its connections before the next one."""
+        room.hold()
         try:
             self._tell_waiting()
             taken = self._take_small()
@@ -238,6 +239,7 @@ class Batcher:
                 room.soon(partial(self._gather, room))
             else:
                 self._tell_waiting()
+            room.go_on()
 
     def _take_small(self) -> list[_Job]:
         """The small requests of the next round, all for one bundle."""

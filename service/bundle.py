@@ -70,10 +70,11 @@ log = logging.getLogger(__name__)
 
 # oneDNN keeps what it made ready for a shape of batch, by default for 1,024 of them. A shape takes
 # 0.1 to 0.2 MB, and to make it most of a millisecond, as long as a small pass itself. Texts come in
-# any length, and a mix of them comes to no end of shapes: with `_few_lengths` 256 serve some 19
-# passes of 20, without it half of them. Read at the first pass:
+# any length and number, and a mix of them comes to no end of shapes: as `_few` has them there are
+# some 300. With fewer kept than there are, each pass of a shape that was dropped makes it again,
+# and memory grows for hours, since what is freed lies scattered. Read at the first pass:
 # https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
 
 # How far a golden answer may be off. Another CPU adds up in another order (about 1e-7 a product);
 # a GPU adds more. A wrong weight, label or tokenizer is off by far more than either.
@@ -129,17 +130,22 @@ class Bundle:
         Returns:
             (N, K) float32; each row adds up to 1, and does not depend on the other rows.
         """
-        lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
-        # (N, T): rows are filled as they lie in memory, then seen as (T, N)
-        size = len(sequences), _few_lengths(int(lengths.max()))
+        texts, longest = len(sequences), max(map(len, sequences))
+        # Short texts come in few lengths, a text alone in one number: the other may have more.
+        size = (  # (N, T): rows are filled as they lie in memory, then seen as (T, N)
+            _few(texts, 8 if longest <= 32 else 4),
+            _few(longest, 16 if texts == 1 else 8),
+        )
+        lengths = np.ones(size[0], dtype=np.int64)  # texts that fill up have one token
+        lengths[:texts] = np.fromiter(map(len, sequences), dtype=np.int64, count=texts)
         ids = np.full(size, self.metadata.pad_id, dtype=np.int64)
-        for row, sequence in zip(ids, sequences, strict=True):
+        for row, sequence in zip(ids, sequences, strict=False):
             row[: len(sequence)] = sequence
         with torch.inference_mode():
             answer = self.module(
                 torch.from_numpy(ids).t().to(self.device), torch.from_numpy(lengths).to(self.device)
             )
-        result: npt.NDArray[np.float32] = answer.cpu().numpy()
+        result: npt.NDArray[np.float32] = answer[:texts].cpu().numpy()
         return result
 
     def running_probabilities(
@@ -171,16 +177,14 @@ class Bundle:
         return Golden(text, tuple(ids), tuple(map(float, self.probabilities([ids])[0])))
 
 
-def _few_lengths(tokens: int) -> int:
-    """As many, or up to a sixteenth more: sixteen lengths between a power of two and the next.
+def _few(number: int, steps: int) -> int:
+    """As many, or somewhat more: of so many steps between a power of two and the next.
 
-    What oneDNN keeps ready for each shape (above) then serves nearly every pass.
-
-    >>> [_few_lengths(tokens) for tokens in (1, 15, 32, 33, 99, 400, 1_024)]
-    [1, 15, 32, 34, 100, 400, 1024]
+    >>> [_few(tokens, 8) for tokens in (1, 15, 16, 17, 99, 400, 1_024)]
+    [1, 15, 16, 18, 104, 416, 1024]
     """
-    step = 1 << max(0, (tokens - 1).bit_length() - 5)
-    return -(-tokens // step) * step
+    step = max(1, (1 << (number - 1).bit_length()) // (2 * steps))
+    return -(-number // step) * step
 
 
 def script(module: torch.nn.Module) -> torch.jit.ScriptModule:

@@ -55,7 +55,8 @@ def room() -> WaitingRoom | None:
 class WaitingRoom:
     """The requests of one event loop that wait, each for a future.
 
-    All methods but `_came` belong to the loop's thread.
+    All methods but `_came` belong to the loop's thread, and all but `run` and `wait` to what the
+    loop calls, not to a request.
     """
 
     def __init__(self, loop: AbstractEventLoop) -> None:
@@ -84,6 +85,17 @@ class WaitingRoom:
         """Call it as soon as the loop has begun with all requests that have come by now."""
         self._loop.call_soon(callback)
 
+    def hold(self) -> None:
+        """Answers are about to come on this very thread: `go_on` will say when they have, so that
+        the loop need not be told and turn once more."""
+        self._called = True
+
+    def go_on(self) -> None:
+        """All whose answers have come go on, now."""
+        self._called = False  # first: who comes from now on calls again
+        while self._answered:
+            self._wake(self._answered.popleft())
+
     def look_at_the_clock(self, now: float) -> None:
         """Wake who has waited long enough; to be called several times a second.
 
@@ -91,7 +103,7 @@ class WaitingRoom:
             now: of `time.monotonic()`.
         """
         for wait in [wait for wait in self._waiting if wait.deadline <= now]:
-            self._go_on(wait)
+            self._wake(wait)
 
     def _came(self, wait: _Wait) -> None:
         """On the thread that gave the answer: of all answers of a forward pass the first calls."""
@@ -99,14 +111,9 @@ class WaitingRoom:
         if not self._called:
             self._called = True
             with suppress(RuntimeError):  # the loop has ended, and with it those who waited
-                self._loop.call_soon_threadsafe(self._wake)
+                self._loop.call_soon_threadsafe(self.go_on)
 
-    def _wake(self) -> None:
-        self._called = False  # first: who comes from now on calls again
-        while self._answered:
-            self._go_on(self._answered.popleft())
-
-    def _go_on(self, wait: _Wait) -> None:
+    def _wake(self, wait: _Wait) -> None:
         if wait not in self._waiting:  # its deadline came first
             return
         del self._waiting[wait]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import json
 import os
 import random
@@ -654,26 +655,39 @@ def test_a_text_is_answered_as_it_is_read(tiny_bundle, format_version):
     np.testing.assert_allclose(running, alone, atol=1e-6)
 
 
-def test_the_network_sees_few_lengths(tiny_bundle):
-    seen = []
+def test_the_network_sees_few_shapes(tiny_bundle):
+    seen = {}
 
     def network(ids, lengths):
-        seen.append(len(ids))
-        return torch.full((len(lengths), 2), 0.5)
+        T, N = ids.shape
+        assert lengths.shape == (N,)
+        seen[asked] = T, N
+        return torch.arange(N).unsqueeze(1).expand(-1, 2) / 1_000
 
     bundle = dataclasses.replace(tiny_bundle, module=network)
-    for length in range(1, 1_025):
-        bundle.probabilities([[5] * length, [6]])
-    assert all(0 <= padded - length <= length / 16 for length, padded in enumerate(seen, 1))
-    assert seen[:32] == list(range(1, 33))  # short texts pay nothing for it
-    assert len(set(seen)) == 32 + 5 * 16
+    numbers = range(1, 65)
+    for asked in itertools.chain(
+        ((length, 1) for length in range(1, 1_025)),
+        itertools.product(range(1, 1_025, 9), numbers),
+    ):
+        length, texts = asked
+        answer = bundle.probabilities([[6]] * (texts - 1) + [[5] * length])
+        np.testing.assert_allclose(answer[:, 0], np.arange(texts) / 1_000)  # none of a filler
+    for (length, texts), (T, N) in seen.items():
+        assert 0 <= T - length <= length / (16 if texts == 1 else 8)
+        assert 0 <= N - texts <= texts / (8 if length <= 32 else 4)
+        if length <= 16 and texts <= 16:
+            assert (length, texts) == (T, N)  # short texts pay nothing for it
+    assert {T for (_, texts), (T, _) in seen.items() if texts == 1} >= set(range(1, 33))
+    assert len({T for (_, texts), (T, _) in seen.items() if texts > 1}) <= 16 + 6 * 8
+    assert len({N for (length, _), (_, N) in seen.items() if length > 32}) == 8 + 3 * 4
 
 
 def test_few_shapes_are_kept_ready_unless_told_otherwise():
     program = (
         "import os, service.bundle; print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'], end='')"
     )
-    for told, kept in (({}, "256"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7")):
+    for told, kept in (({}, "512"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7")):
         unset = {k: v for k, v in os.environ.items() if k != "ONEDNN_PRIMITIVE_CACHE_CAPACITY"}
         done = subprocess.run(
             [sys.executable, "-c", program],

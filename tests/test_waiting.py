@@ -91,6 +91,31 @@ def test_all_whom_a_forward_pass_answers_go_on_after_one_wake_up(loop, room, mon
     assert len(calls) == 1
 
 
+def test_answers_of_the_loops_own_thread_need_no_wake_up(loop, room, monkeypatch):
+    monkeypatch.setattr(loop, "call_soon_threadsafe", None)
+    futures: list[Future[int]] = [Future() for _ in range(3)]
+    said: list[int] = []
+    for future in futures:
+        room.run(lambda future=future: said.append(result(future, soon())))
+    room.hold()
+    for number, future in enumerate(futures):
+        future.set_result(number)
+    assert said == []  # one that goes on must not find others half answered
+    room.go_on()
+    assert said == [0, 1, 2]
+
+
+def test_after_it_went_on_the_loop_is_told_again(loop, room):
+    room.hold()
+    room.go_on()
+    future: Future[int] = Future()
+    said: list[int] = []
+    room.run(lambda: said.append(result(future, soon())))
+    threading.Thread(target=future.set_result, args=(1,)).start()
+    turn(loop, lambda: bool(said))
+    assert said == [1]
+
+
 def test_a_failure_is_raised_where_it_was_waited_for(loop, room):
     future: Future[int] = Future()
     caught: list[str] = []

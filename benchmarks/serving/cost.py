@@ -179,9 +179,9 @@ def plot(path: Path, costs: Sequence[Cost]) -> None:
         panel.set_ylabel("ms", color="tab:red")
         memory = panel.twinx()
         memory.plot(values, [each.megabytes for each in own], "s-", color="tab:blue", label="MB")
-        memory.set_ylim(bottom=0)
+        memory.set_ylim(0, 1.25 * max(each.megabytes for each in own))
         memory.set_ylabel("MB, all workers", color="tab:blue")
-        panel.legend(loc="upper left")
+        panel.legend(loc="center left")
         panel.grid(alpha=0.3)
     save(picture, path)
 
