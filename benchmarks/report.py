@@ -66,18 +66,19 @@ def _times(row: Row) -> str:
 def plot(path: Path, rows: Sequence[Row]) -> None:
     """Accuracy against time per text, one panel for each test part, written as PNG."""
     datasets = list(dict.fromkeys(row.dataset for row in rows))
-    figure = Figure(figsize=(5 * len(datasets), 4), layout="constrained")
+    figure = Figure(figsize=(5 * len(datasets), 4), layout="constrained", dpi=120)
     panels = figure.subplots(1, len(datasets), squeeze=False)[0]
     for panel, dataset in zip(panels, datasets, strict=True):
         _draw(panel, [row for row in rows if row.dataset == dataset])
         panel.set_title(f"{dataset}, {rows[0].texts:,} texts" if len(datasets) == 1 else dataset)
     panels[0].set_ylabel("accuracy on the test part, %")
-    figure.draw_without_rendering()  # now the panels have their sizes
+    figure.draw_without_rendering()  # now the panels have their sizes, and keep them
+    figure.set_layout_engine("none")
     for panel, dataset in zip(panels, datasets, strict=True):
         _name(panel, [row for row in rows if row.dataset == dataset])
     path.parent.mkdir(parents=True, exist_ok=True)
     # Nothing of time or version, so that the same figures give the same file.
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    figure.savefig(path, metadata={"Software": None})
 
 
 def _draw(panel: Axes, rows: Sequence[Row]) -> None:
@@ -98,12 +99,13 @@ _PLACES = (
 
 def _name(panel: Axes, rows: Sequence[Row]) -> None:
     """Write each reader's name where it covers no other; once the size of the panel is known."""
-    taken: list[Bbox] = []
-    for row in rows:
-        point = (row.milliseconds, 100 * row.accuracy)
+    points = {row.reader: (row.milliseconds, 100 * row.accuracy) for row in rows}
+    middles = (panel.transData.transform(point) for point in points.values())
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in middles]
+    for row in sorted(rows, key=lambda row: -row.accuracy):
         for place, side in _PLACES:
             name = panel.annotate(
-                row.reader, point, xytext=place, textcoords="offset points", ha=side,
+                row.reader, points[row.reader], xytext=place, textcoords="offset points", ha=side,
                 color=_colour(row),
             )  # fmt: skip
             box = name.get_window_extent()
