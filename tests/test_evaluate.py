@@ -95,7 +95,8 @@ def test_answers_come_in_the_order_of_the_texts(bundle):
 
 def test_batches_stay_within_their_limits(bundle):
     score(bundle, ["5 " * (n % 30 + 1) for n in range(100)], batch_texts=16, batch_tokens=100)
-    assert all(N <= 16 and (T * N <= 100 or N == 1) for T, N in bundle.module.shapes)
+    # but for what fills them up, so that there are few shapes
+    assert all(N <= 16 and (T * N <= 100 * 9 / 8 or N == 1) for T, N in bundle.module.shapes)
     assert sum(N for _, N in bundle.module.shapes) == 100
 
 
