@@ -109,7 +109,7 @@ class Stream(asyncio.Transport):
         connected: its socket.
         peer: the address of who has connected.
         protocol: told of what comes, beginning with what is there already.
-        turn: of the loop, which all its streams share.
+        turn: of the loop, which all streams of a listener share.
     """
 
     def __init__(

@@ -55,8 +55,8 @@ def room() -> WaitingRoom | None:
 class WaitingRoom:
     """The requests of one event loop that wait, each for a future.
 
-    All methods but `_came` belong to the loop's thread, and all but `run` and `wait` to what the
-    loop calls, not to a request.
+    All methods but `_came` belong to the loop's thread; `hold` and `go_on` to what the loop itself
+    calls, not to a request.
     """
 
     def __init__(self, loop: AbstractEventLoop) -> None:

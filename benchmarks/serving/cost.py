@@ -179,7 +179,7 @@ def plot(path: Path, costs: Sequence[Cost]) -> None:
         panel.set_ylabel("ms", color="tab:red")
         memory = panel.twinx()
         memory.plot(values, [each.megabytes for each in own], "s-", color="tab:blue", label="MB")
-        memory.set_ylim(0, 1.25 * max(each.megabytes for each in own))
+        memory.set_ylim(0, 1.25 * max(each.megabytes for each in own) or None)  # 0: not known
         memory.set_ylabel("MB, all workers", color="tab:blue")
         panel.legend(loc="center left")
         panel.grid(alpha=0.3)
