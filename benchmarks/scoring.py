@@ -34,9 +34,9 @@ from torch.nn.utils.rnn import pad_sequence
 from benchmarks.options import MODELS, at_least, folder_of
 from benchmarks.outcome import write_result
 from service.archive import find_bundles
-from service.batcher import of_like_length
 from service.bundle import BundleError
 from service.errors import CommandError
+from service.padding import of_like_length
 from service.registry import Registry
 from service.scoring.chunks import CHUNK_ROWS
 from service.scoring.scorer import CPU_BATCH

@@ -21,7 +21,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
@@ -30,15 +30,12 @@ from service import waiting
 from service.bundle import Bundle
 from service.errors import DeadlineError, OverloadedError
 from service.metrics import Metrics
+from service.padding import of_like_length
 from service.trace import current
 
 log = logging.getLogger(__name__)
 
 Probabilities = list[list[float]]  # N rows of K, as Python's numbers: nobody computes with them
-
-# A step of a pass takes a while before it has read any text: as long as it takes for so many texts.
-# So two passes pay where they save more padding than that.
-_STEP_IS_WORTH = 8
 
 # What is read on the loop's thread, in tokens: a request, and a round of them, at most. While it is
 # read nothing else of the loop goes on, for 8 to 16 ms.
@@ -384,41 +381,6 @@ class Batcher:
     def _answered(self, _: Future[Probabilities]) -> None:
         with self._changed:  # a lock that _take may hold already, on this same thread
             self._unanswered -= 1
-
-
-def of_like_length(
-    lengths: Sequence[int], most_texts: int, most_tokens: int
-) -> Iterator[list[int]]:
-    """Cut texts into forward passes, the shortest ones first.
-
-    A text begins a pass of its own where the padding in front of it would cost more than the steps
-    of one pass more.
-
-    Args:
-        lengths: of the texts, in tokens.
-        most_texts: of a pass.
-        most_tokens: of a pass, padding included; one text that is longer is read alone.
-
-    Returns:
-        The places of each pass's texts in `lengths`.
-
-    >>> list(of_like_length([90, 2, 4, 80], 64, 1_000))
-    [[1, 2], [3, 0]]
-    """
-    batch: list[int] = []
-    tokens = longest = 0
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        length = lengths[place]
-        padded = length * (len(batch) + 1)
-        too_much = len(batch) == most_texts or padded > most_tokens
-        if batch and (too_much or padded - tokens - length > _STEP_IS_WORTH * longest):
-            yield batch
-            batch, tokens = [], 0
-        batch.append(place)
-        tokens += length
-        longest = length
-    if batch:
-        yield batch
 
 
 def _read(batch: list[tuple[_Job, int]]) -> float | None:

@@ -28,7 +28,7 @@ import os
 import re
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +49,7 @@ from service.archive import (
 )
 from service.errors import BundleError
 from service.layout import has_bfloat16, pack, to_bfloat16, unpacked
+from service.padding import Shapes
 from service.tokenizer import Tokenizer
 
 __all__ = [
@@ -68,11 +69,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# oneDNN keeps what it made ready for a shape of batch, by default for 1,024 of them. A shape takes
-# 0.1 to 0.2 MB, and to make it most of a millisecond, as long as a small pass itself. Texts come in
-# any length and number, and a mix of them comes to no end of shapes: as `_few` has them there are
-# some 300. With fewer kept than there are, each pass of a shape that was dropped makes it again,
-# and memory grows for hours, since what is freed lies scattered. Read at the first pass:
+# oneDNN keeps what it made ready for a shape of batch, by default for 1,024 of them, of which
+# service/padding.py asks for some 170 a network; what a text is read as it goes on comes to more.
+# With fewer kept than are in use, each pass of a shape that was dropped makes it again, and memory
+# grows for hours, since what is freed lies scattered. Read at the first pass:
 # https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
 
@@ -105,6 +105,7 @@ class Bundle:
     golden: tuple[Golden, ...] = ()
     device: torch.device = torch.device("cpu")
     precision: str = "float32"  # or "bfloat16": of the recurrent layers' products
+    shapes: Shapes = field(default_factory=Shapes, repr=False, compare=False)
 
     def encode(self, text: str) -> Encoding:
         ids = self.tokenizer.encode(text)
@@ -125,19 +126,15 @@ class Bundle:
         """One forward pass over N texts.
 
         Args:
-            sequences: N lists of token ids, each at least one id long. The network sees up to a
-                quarter more texts and an eighth more tokens, which fill them up.
+            sequences: N lists of token ids, each at least one id long. `service/padding.py` says
+                how many more texts and tokens the network sees, which fill them up.
 
         Returns:
             (N, K) float32; each row adds up to 1, and does not depend on the other rows.
         """
         tokens = list(map(len, sequences))
-        texts, longest = len(tokens), max(tokens)
-        # Short texts come in few lengths, a text alone in one number: the other may have more.
-        size = (  # (N, T): rows are filled as they lie in memory, then seen as (T, N)
-            _few(texts, 8 if longest <= 32 else 4),
-            _few(longest, 16 if texts == 1 else 8),
-        )
+        texts = len(tokens)
+        size = self.shapes.of(texts, max(tokens))  # rows are filled as they lie, seen as (T, N)
         lengths = np.ones(size[0], dtype=np.int64)  # texts that fill up have one token
         lengths[:texts] = tokens
         ids = np.full(size, self.metadata.pad_id, dtype=np.int64)
@@ -177,16 +174,6 @@ class Bundle:
         """The answer to one text, in the form in which a bundle keeps it."""
         ids = self.encode(text).ids
         return Golden(text, tuple(ids), tuple(map(float, self.probabilities([ids])[0])))
-
-
-def _few(number: int, steps: int) -> int:
-    """As many, or somewhat more: of so many steps between a power of two and the next.
-
-    >>> [_few(tokens, 8) for tokens in (1, 15, 16, 17, 99, 400, 1_024)]
-    [1, 15, 16, 18, 104, 416, 1024]
-    """
-    step = max(1, (1 << (number - 1).bit_length()) // (2 * steps))
-    return -(-number // step) * step
 
 
 def script(module: torch.nn.Module) -> torch.jit.ScriptModule:

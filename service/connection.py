@@ -65,9 +65,13 @@ class Server(Protocol):
     def refused(self, status: HTTPStatus) -> None:
         """A connection was answered so before the application saw a request."""
 
-    def start(self, work: Callable[[Tell], None], environ: WSGIEnvironment) -> None:
-        """Call `work`, here or on another thread, with what brings its outcome back to the
-        loop's."""
+    def start(self, work: Callable[[Tell], None], environ: WSGIEnvironment, size: int) -> None:
+        """Call `work`, here or on another thread, now or soon, with what brings its outcome back
+        to the loop's.
+
+        Args:
+            size: of the body, in bytes.
+        """
 
 
 class _Request:
@@ -322,7 +326,7 @@ class Connection(asyncio.Protocol):
         self._busy = True
         environ = request.environ
         environ["wsgi.input"] = io.BytesIO(request.body)
-        self._server.start(partial(self._call, request), environ)
+        self._server.start(partial(self._call, request), environ, request.size)
 
     def _call(self, request: _Request, tell: Tell) -> None:
         """Ask the application; on whichever thread the server chose. It raises nothing."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,9 +23,7 @@ _READ = 64 << 10
 # below the second to go on.
 _HIGH, _LOW = 64 << 10, 16 << 10
 # Connections that are taken in one turn of the loop: others are under way.
-_ACCEPT = 16
-# How long the loop reads from connections that it has, in seconds, before it looks for new ones.
-_TURN = 0.005
+_ACCEPT = 32
 # How long to wait after the system had no descriptor left for a connection, in seconds.
 _ACCEPT_AGAIN = 1.0
 
@@ -48,7 +45,6 @@ class Listener:
         self._loop = loop
         self._socket = listening
         self._protocol = protocol
-        self._turn = Turn(loop)
         self._again: asyncio.TimerHandle | None = None
         listening.setblocking(False)
         self._listen()
@@ -75,31 +71,7 @@ class Listener:
                 self._loop.remove_reader(self._socket)
                 self._again = self._loop.call_later(_ACCEPT_AGAIN, self._listen)
                 return
-            Stream(self._loop, accepted, peer, self._protocol(), self._turn)
-
-
-class Turn:
-    """One look of the loop at its connections, and all that is read from those that have something.
-
-    Where each of many has a request that takes a while to begin with, such as one of 64 texts, a
-    turn would be as long as all of them, and a health check would wait for its end.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._began: float | None = None
-
-    def over(self) -> bool:
-        """Whether the rest is for another turn, to which it is left by not reading it: the loop
-        finds it again."""
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now
-            self._loop.call_soon(self._end)  # the next turn begins with it
-        return now - self._began > _TURN
-
-    def _end(self) -> None:
-        self._began = None
+            Stream(self._loop, accepted, peer, self._protocol())
 
 
 class Stream(asyncio.Transport):
@@ -109,7 +81,6 @@ class Stream(asyncio.Transport):
         connected: its socket.
         peer: the address of who has connected.
         protocol: told of what comes, beginning with what is there already.
-        turn: of the loop, which all streams of a listener share.
     """
 
     def __init__(
@@ -118,13 +89,11 @@ class Stream(asyncio.Transport):
         connected: socket.socket,
         peer: Any,
         protocol: asyncio.Protocol,
-        turn: Turn,
     ) -> None:
         super().__init__({"peername": peer})
         self._loop = loop
         self._socket = connected
         self._protocol = protocol
-        self._turn = turn
         self._unsent = bytearray()
         self._reading = False
         self._eof = False  # nothing is sent behind what is unsent
@@ -147,11 +116,7 @@ class Stream(asyncio.Transport):
     def resume_reading(self) -> None:
         if not (self._reading or self._closing):
             self._reading = True
-            self._loop.add_reader(self._socket, self._in_turn)
-
-    def _in_turn(self) -> None:
-        if not self._turn.over():
-            self._readable()
+            self._loop.add_reader(self._socket, self._readable)
 
     def _readable(self) -> None:
         try:

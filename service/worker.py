@@ -14,6 +14,7 @@ import gc
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 
 # How often, in seconds, it shows that it lives and looks who has waited or been idle for too long.
 _TICK = 0.1
+
+# Bodies from so many bytes on take a while to be split into tokens, and those that come at once are
+# begun with for so many seconds in a turn of the loop.
+_LARGE = 2_048
+_TURN = 0.005
 
 # A stopping worker leaves a connection open until it has been quiet for so long, in seconds: a
 # request may be on its way.
@@ -59,6 +65,7 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self.connections: set[Connection] = set()
         self.stopping = False
         self._told_full = -_TELL_AGAIN
+        self._large: deque[Callable[[Tell], None]] = deque()
         self._threads = ThreadPoolExecutor(self.cfg.threads, thread_name_prefix="request")
         super().init_process()
 
@@ -111,11 +118,24 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
 
-    def start(self, work: Callable[[Tell], None], environ: WSGIEnvironment) -> None:
-        if self._quick(environ):
+    def start(self, work: Callable[[Tell], None], environ: WSGIEnvironment, size: int) -> None:
+        if not self._quick(environ):
+            self._threads.submit(work, self.loop.call_soon_threadsafe)
+        elif size < _LARGE:
             self.waiting_room.run(partial(work, _at_once))
         else:
-            self._threads.submit(work, self.loop.call_soon_threadsafe)
+            if not self._large:
+                self.loop.call_soon(self._begin_large)
+            self._large.append(work)
+
+    def _begin_large(self) -> None:
+        """With some of the requests that take a while to begin with, such as those of 64 texts;
+        then others go first, a health check among them."""
+        end = time.monotonic() + _TURN
+        while self._large and time.monotonic() < end:
+            self.waiting_room.run(partial(self._large.popleft(), _at_once))
+        if self._large:
+            self.loop.call_soon(self._begin_large)
 
     # --- its life ----------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from service.batcher import Batcher, of_like_length
+from service.batcher import Batcher
 from service.errors import DeadlineError, OverloadedError
 
 SECONDS = 10  # no test waits this long unless it fails
@@ -408,92 +408,3 @@ def test_a_thread_that_died_is_not_alive(bundle):
     assert not batcher.alive
     with pytest.raises(OverloadedError):
         batcher.submit(bundle, one_token(1), later())
-
-
-# --- Cutting a round into passes --------------------------------------------------------------
-
-
-def passes(lengths, batch_tokens):
-    return [
-        [lengths[place] for place in places] for places in of_like_length(lengths, 64, batch_tokens)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("lengths", "batch_tokens", "expected"),
-    [
-        pytest.param([], 100, [], id="nothing"),
-        pytest.param([7], 100, [[7]], id="one"),
-        pytest.param([5, 5, 5, 5], 100, [[5, 5, 5, 5]], id="of one length"),
-        pytest.param([5, 5, 5, 5], 10, [[5, 5], [5, 5]], id="no more tokens than allowed"),
-        pytest.param([500], 10, [[500]], id="a longer text alone"),
-        pytest.param([500, 1, 500], 10, [[1], [500], [500]], id="longer texts one by one"),
-        pytest.param([100, 5, 5], 1_000, [[5, 5], [100]], id="short ones apart from a long one"),
-        pytest.param([9, 10, 11, 10], 1_000, [[9, 10, 10, 11]], id="of like length together"),
-        pytest.param([50, 90, 10], 1_000, [[10, 50, 90]], id="few together, though unlike"),
-    ],
-)
-def test_a_round_is_cut_into_passes(lengths, batch_tokens, expected):
-    assert passes(lengths, batch_tokens) == expected
-
-
-def test_padding_costs_less_than_the_passes_it_saves_and_no_text_is_lost():
-    lengths = np.random.default_rng(1).integers(1, 300, 200).tolist()
-    cut = passes(lengths, 2_000)
-    assert sorted(length for batch in cut for length in batch) == sorted(lengths)
-    for batch in cut:
-        padded = max(batch) * len(batch)
-        assert padded <= 2_000
-        assert padded - sum(batch) <= 8 * max(batch)  # a step is worth so many texts
-    assert len(cut) < len(lengths) / 4
-    thirty = passes([15] * 30 + [400], 16_384)
-    assert thirty == [[15] * 30, [400]]
-
-
-def test_a_reading_is_answered_after_each_token(start, bundle):
-    ids = list(range(1, 31))
-    assert read(start(batch_tokens=100).submit_reading(bundle, ids, later())) == ids
-    pieces = [piece for _, piece in bundle.batches]
-    assert [number for piece in pieces for number in piece] == ids
-    ends = np.cumsum([len(piece) for piece in pieces])
-    assert all(len(piece) * end <= 100 for piece, end in zip(pieces, ends, strict=True))
-    assert len(pieces) > 3
-
-
-def test_other_requests_are_read_between_the_pieces_of_a_reading(start, bundle):
-    batcher = start(batch_tokens=4)
-    with busy(batcher, bundle):
-        reading = batcher.submit_reading(bundle, [1, 2, 3, 4], later())
-        other = batcher.submit(bundle, one_token(7), later())
-    assert read(reading) == [1, 2, 3, 4]
-    assert read(other) == [7]
-    assert bundle.batches.index([[7]]) < len(bundle.batches) - 2  # not behind the whole reading
-
-
-def test_a_reading_past_its_deadline_is_dropped(start, bundle):
-    batcher = start()
-    with busy(batcher, bundle):
-        late = batcher.submit_reading(bundle, [1, 2], time.monotonic())
-    with pytest.raises(DeadlineError, match="the text is long"):
-        late.result(SECONDS)
-    assert read(batcher.submit(bundle, one_token(5), later())) == [5]
-
-
-def test_a_reading_at_which_the_network_fails_takes_no_other_request_with_it(start, bundle, caplog):
-    batcher = start()
-    with busy(batcher, bundle), caplog.at_level(logging.ERROR):
-        bad = batcher.submit_reading(bundle, [1, POISON], later())
-        good = batcher.submit_reading(bundle, [3, 4], later())
-    with pytest.raises(RuntimeError, match="the network failed"):
-        bad.result(SECONDS)
-    assert read(good) == [3, 4]
-    assert "a text of 2 tokens" in caplog.text
-
-
-def test_readings_count_as_requests_that_wait(start, bundle):
-    batcher = start(queue_requests=2)
-    with busy(batcher, bundle):
-        reading = batcher.submit_reading(bundle, [1], later())
-        with pytest.raises(OverloadedError, match="More requests"):
-            batcher.submit_reading(bundle, [2], later())
-    assert read(reading) == [1]

@@ -655,32 +655,20 @@ def test_a_text_is_answered_as_it_is_read(tiny_bundle, format_version):
     np.testing.assert_allclose(running, alone, atol=1e-6)
 
 
-def test_the_network_sees_few_shapes(tiny_bundle):
-    seen = {}
-
+def test_what_fills_a_batch_up_has_no_answer(tiny_bundle):
     def network(ids, lengths):
         T, N = ids.shape
         assert lengths.shape == (N,)
-        seen[asked] = T, N
+        assert lengths.max() <= T
+        seen.append((T, N))
         return torch.arange(N).unsqueeze(1).expand(-1, 2) / 1_000
 
+    seen = []
     bundle = dataclasses.replace(tiny_bundle, module=network)
-    numbers = range(1, 65)
-    for asked in itertools.chain(
-        ((length, 1) for length in range(1, 1_025)),
-        itertools.product(range(1, 1_025, 9), numbers),
-    ):
-        length, texts = asked
+    for texts, length in itertools.product((1, 3, 20, 33, 64, 257), (1, 7, 33, 99, 1_024)):
         answer = bundle.probabilities([[6]] * (texts - 1) + [[5] * length])
-        np.testing.assert_allclose(answer[:, 0], np.arange(texts) / 1_000)  # none of a filler
-    for (length, texts), (T, N) in seen.items():
-        assert 0 <= T - length <= length / (16 if texts == 1 else 8)
-        assert 0 <= N - texts <= texts / (8 if length <= 32 else 4)
-        if length <= 16 and texts <= 16:
-            assert (length, texts) == (T, N)  # short texts pay nothing for it
-    assert {T for (_, texts), (T, _) in seen.items() if texts == 1} >= set(range(1, 33))
-    assert len({T for (_, texts), (T, _) in seen.items() if texts > 1}) <= 16 + 6 * 8
-    assert len({N for (length, _), (_, N) in seen.items() if length > 32}) == 8 + 3 * 4
+        np.testing.assert_allclose(answer[:, 0], np.arange(texts) / 1_000)
+    assert (100, 36) in seen  # of 33 texts of 99 tokens
 
 
 def test_few_shapes_are_kept_ready_unless_told_otherwise():

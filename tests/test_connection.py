@@ -52,7 +52,7 @@ class FakeServer:
     def refused(self, status):
         self.refusals.append(status)
 
-    def start(self, work, environ):
+    def start(self, work, environ, size):
         if environ["PATH_INFO"] == "/thread":
             self.threads.submit(work, self.loop.call_soon_threadsafe)
         else:

@@ -32,6 +32,7 @@ CONTRACT = {
     "service.archive",
     "service.bundle",
     "service.layout",  # of a loaded bundle in memory; nothing but service.bundle names it
+    "service.padding",  # likewise
     "service.tokenizer",
     "service.errors",
 }

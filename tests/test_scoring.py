@@ -21,7 +21,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from service.batcher import Batcher, of_like_length
+from service.batcher import Batcher
 from service.errors import CommandError, UsageError
 from service.predictor import Predictor
 from service.registry import Registry
@@ -752,12 +752,3 @@ def test_no_bar_where_standard_error_is_no_terminal(capsys):
     with closing(Bar(1_000, 0, shown=True)) as bar:
         bar.show(500, 1_234)
     assert capsys.readouterr().err == ""
-
-
-def test_batches_hold_texts_of_like_length():
-    lengths = [9, 2, 2, 10, 1, 400, 380]
-    batches = list(of_like_length(lengths, 2, 1_000))
-    assert sorted(place for batch in batches for place in batch) == list(range(7))
-    assert batches == [[4, 1], [2, 0], [3], [6, 5]]
-    assert list(of_like_length([5_000, 5_000], 64, 100)) == [[0], [1]]
-    assert list(of_like_length([], 64, 100)) == []

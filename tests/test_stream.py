@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-import time
 from contextlib import closing, contextmanager
 
 import pytest
 
-from service.stream import _HIGH, _TURN, Listener, Stream
+from service.stream import _HIGH, Listener, Stream
 
 
 class Told(asyncio.Protocol):
@@ -20,7 +19,6 @@ class Told(asyncio.Protocol):
         self.events: list[str] = []
         self.data = b""
         self.stays_open = False
-        self.takes = 0.0  # seconds, to begin with what comes
         self.ended: list[Exception | None] = []
 
     def connection_made(self, transport):
@@ -32,8 +30,6 @@ class Told(asyncio.Protocol):
             raise ValueError("a fault")
         self.events.append("data")
         self.data += data
-        self.came = time.monotonic()
-        time.sleep(self.takes)
 
     def eof_received(self):
         self.events.append("eof")
@@ -103,19 +99,6 @@ def test_what_a_new_connection_has_sent_is_read_in_the_turn_that_accepts_it(loop
         assert [told.events for told in loop.made] == [["made", "data"]]
         assert loop.made[0].data == b"hello"
         assert loop.made[0].stream.get_extra_info("peername") == client.getsockname()
-
-
-def test_a_new_connection_does_not_wait_for_all_requests_that_take_a_while_to_begin_with(loop):
-    with loop.client() as first, loop.client() as second, loop.client() as third:
-        clients, told = zip(first, second, third, strict=True)
-        for each in told:
-            each.takes = 2 * _TURN
-        for client in clients:
-            client.sendall(b"more")
-        with closing(socket.create_connection(loop.address, timeout=10)) as new:
-            new.sendall(b"health")
-            loop.until(lambda: len(loop.made) == 4 and all(b"more" in each.data for each in told))
-            assert loop.made[3].came < max(each.came for each in told)
 
 
 def test_many_connections_are_taken_in_turns_and_none_is_left(loop):

@@ -3,13 +3,17 @@ gunicorn around it, in tests/e2e/test_gunicorn.py."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections import deque
 from types import SimpleNamespace
 
 import pytest
 
 from service.app import QUICK_BODY, quick
 from service.settings import Settings
-from service.worker import LoopWorker
+from service.waiting import WaitingRoom
+from service.worker import _LARGE, _TURN, LoopWorker
 
 
 def environ(method: str, path: str, length: int | None = None) -> dict[str, str]:
@@ -73,3 +77,43 @@ def test_where_all_are_in_use_the_newcomer_is_refused_and_the_log_says_so_once(c
     for _ in range(3):
         assert not LoopWorker.opened(worker, Connected(2, unused=False))
     assert caplog.text.count("refused a connection: all 1 of this worker are in use") == 1
+
+
+@pytest.fixture
+def worker():
+    """A worker on a loop that turns when it is told to, and for which all is quick."""
+    made = LoopWorker.__new__(LoopWorker)
+    made.loop = asyncio.new_event_loop()
+    made.waiting_room = WaitingRoom(made.loop)
+    made._large = deque()
+    made._quick = lambda environ: True
+    yield made
+    made.loop.close()
+
+
+def turn(loop):
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+
+def test_small_requests_go_before_large_ones_that_came_at_once(worker):
+    begun = []
+
+    def begins(name, seconds=0.0):
+        def work(tell):
+            time.sleep(seconds)
+            tell(begun.append, name)
+
+        return work
+
+    for name in range(4):
+        worker.start(begins(name, seconds=_TURN), {}, _LARGE)
+    worker.start(begins("health"), {}, 0)
+    worker.loop.call_soon(begun.append, "the loop's next turn")
+    assert begun == ["health"]
+    turn(worker.loop)
+    assert begun == ["health", 0, "the loop's next turn"]
+    worker.start(begins("another"), {}, _LARGE - 1)
+    for _ in range(4):
+        turn(worker.loop)
+    assert begun == ["health", 0, "the loop's next turn", "another", 1, 2, 3]

@@ -22,8 +22,9 @@ import torch
 from benchmarks.serving.load import Load
 from benchmarks.serving.reading import BUNDLE
 from benchmarks.serving.running import READY_SECONDS, NotMeasured, Place
-from service.batcher import of_like_length, warm
+from service.batcher import warm
 from service.bundle import Bundle, load_bundle
+from service.padding import of_like_length
 
 NAME = "the network alone"
 

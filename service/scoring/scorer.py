@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from service.batcher import Batcher, Probabilities, of_like_length
+from service.batcher import Batcher, Probabilities
 from service.bundle import Bundle
+from service.padding import of_like_length
 from service.predictor import Prediction, Predictor
 from service.registry import Registry
 from service.scoring import arrow, rows
