@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 # How often, in seconds, it shows that it lives and looks who has waited or been idle for too long.
 _TICK = 0.1
 
-# Bodies from so many bytes on take a while to be split into tokens, and those that come at once are
-# begun with for so many seconds in a turn of the loop.
-_LARGE = 2_048
+# How long the loop begins with requests that have a body, in seconds, before it turns: of many that
+# come at once each may take a millisecond, such as one of 64 texts.
 _TURN = 0.005
 
 # A stopping worker leaves a connection open until it has been quiet for so long, in seconds: a
@@ -65,7 +64,8 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self.connections: set[Connection] = set()
         self.stopping = False
         self._told_full = -_TELL_AGAIN
-        self._large: deque[Callable[[Tell], None]] = deque()
+        self._turn_began: float | None = None
+        self._later: deque[Callable[[Tell], None]] = deque()
         self._threads = ThreadPoolExecutor(self.cfg.threads, thread_name_prefix="request")
         super().init_process()
 
@@ -121,21 +121,24 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def start(self, work: Callable[[Tell], None], environ: WSGIEnvironment, size: int) -> None:
         if not self._quick(environ):
             self._threads.submit(work, self.loop.call_soon_threadsafe)
-        elif size < _LARGE:
-            self.waiting_room.run(partial(work, _at_once))
+        elif size and (self._later or self._turn_is_over()):
+            self._later.append(work)  # `_next_turn` begins with it
         else:
-            if not self._large:
-                self.loop.call_soon(self._begin_large)
-            self._large.append(work)
+            self.waiting_room.run(partial(work, _at_once))
 
-    def _begin_large(self) -> None:
-        """With some of the requests that take a while to begin with, such as those of 64 texts;
-        then others go first, a health check among them."""
-        end = time.monotonic() + _TURN
-        while self._large and time.monotonic() < end:
-            self.waiting_room.run(partial(self._large.popleft(), _at_once))
-        if self._large:
-            self.loop.call_soon(self._begin_large)
+    def _turn_is_over(self) -> bool:
+        """Whether the loop has begun with requests for long enough, and is to look who else is
+        there: a health check, which has no body, would wait for all of them."""
+        now = time.monotonic()
+        if self._turn_began is None:
+            self._turn_began = now
+            self.loop.call_soon(self._next_turn)
+        return now - self._turn_began > _TURN
+
+    def _next_turn(self) -> None:
+        self._turn_began = None
+        while self._later and not self._turn_is_over():
+            self.waiting_room.run(partial(self._later.popleft(), _at_once))
 
     # --- its life ----------------------------------------------------------------------------
 

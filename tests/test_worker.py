@@ -13,7 +13,7 @@ import pytest
 from service.app import QUICK_BODY, quick
 from service.settings import Settings
 from service.waiting import WaitingRoom
-from service.worker import _LARGE, _TURN, LoopWorker
+from service.worker import _TURN, LoopWorker
 
 
 def environ(method: str, path: str, length: int | None = None) -> dict[str, str]:
@@ -85,7 +85,7 @@ def worker():
     made = LoopWorker.__new__(LoopWorker)
     made.loop = asyncio.new_event_loop()
     made.waiting_room = WaitingRoom(made.loop)
-    made._large = deque()
+    made._turn_began, made._later = None, deque()
     made._quick = lambda environ: True
     yield made
     made.loop.close()
@@ -96,7 +96,7 @@ def turn(loop):
     loop.run_forever()
 
 
-def test_small_requests_go_before_large_ones_that_came_at_once(worker):
+def test_a_health_check_does_not_wait_for_all_requests_that_came_before_it(worker):
     begun = []
 
     def begins(name, seconds=0.0):
@@ -107,13 +107,23 @@ def test_small_requests_go_before_large_ones_that_came_at_once(worker):
         return work
 
     for name in range(4):
-        worker.start(begins(name, seconds=_TURN), {}, _LARGE)
+        worker.start(begins(name, seconds=2 * _TURN), {}, 80)
+    assert begun == [0]
     worker.start(begins("health"), {}, 0)
-    worker.loop.call_soon(begun.append, "the loop's next turn")
-    assert begun == ["health"]
+    assert begun == [0, "health"]
     turn(worker.loop)
-    assert begun == ["health", 0, "the loop's next turn"]
-    worker.start(begins("another"), {}, _LARGE - 1)
+    assert begun == [0, "health", 1]
+    worker.start(begins(4), {}, 80)  # behind the others
+    worker.start(begins("health again"), {}, 0)
     for _ in range(4):
         turn(worker.loop)
-    assert begun == ["health", 0, "the loop's next turn", "another", 1, 2, 3]
+    assert begun == [0, "health", 1, "health again", 2, 3, 4]
+    worker.start(begins(5), {}, 80)
+    assert begun[-1] == 5
+
+
+def test_what_takes_no_while_is_begun_with_at_once(worker):
+    begun = []
+    for number in range(20):
+        worker.start(lambda tell, number=number: tell(begun.append, number), {}, 80)
+    assert begun == list(range(20))
