@@ -233,7 +233,9 @@ class Batcher:
             self._read_round([(job, place) for job in taken for place in job.waiting])
         finally:
             if self._small:
-                room.soon(partial(self._gather, room))
+                # In the turn after the next: in the next one it would come before what the loop
+                # finds at its connections, and a health check would wait for two rounds.
+                room.soon(partial(room.soon, partial(self._gather, room)))
             else:
                 self._tell_waiting()
             room.go_on()
