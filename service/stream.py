@@ -23,7 +23,7 @@ _READ = 64 << 10
 # below the second to go on.
 _HIGH, _LOW = 64 << 10, 16 << 10
 # Connections that are taken in one turn of the loop: others are under way.
-_ACCEPT = 32
+_ACCEPT = 64
 # How long to wait after the system had no descriptor left for a connection, in seconds.
 _ACCEPT_AGAIN = 1.0
 

@@ -52,7 +52,7 @@ class Loop:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.made: list[Told] = []
-        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.listening = socket.create_server(("127.0.0.1", 0), backlog=400)
         self.address = self.listening.getsockname()
         self.listener = Listener(self.loop, self.listening, self._protocol)
 
@@ -102,10 +102,10 @@ def test_what_a_new_connection_has_sent_is_read_in_the_turn_that_accepts_it(loop
 
 
 def test_many_connections_are_taken_in_turns_and_none_is_left(loop):
-    clients = [socket.create_connection(loop.address, timeout=10) for _ in range(100)]
+    clients = [socket.create_connection(loop.address, timeout=10) for _ in range(300)]
     loop.turn()  # a few turns
-    assert 0 < len(loop.made) < 100
-    loop.until(lambda: len(loop.made) == 100)
+    assert 0 < len(loop.made) < 300
+    loop.until(lambda: len(loop.made) == 300)
     for client in clients:
         client.close()
 
