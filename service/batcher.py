@@ -47,6 +47,10 @@ _ROUND_TOKENS = 4_096
 _ENOUGH = 32
 _LOOKS = 2
 
+# After so many rounds for one request each, the next request is read as it comes: a client who is
+# alone need not wait until the loop has looked for others.
+_LONE = 8
+
 # A piece of a reading is padded to this many tokens at most: what the network makes of them stays
 # in the processor's cache, and those who wait for the piece to end do not wait long.
 _PIECE_TOKENS = 4_096
@@ -121,10 +125,12 @@ class Batcher:
         self._jobs: deque[_Job] = deque()
         self._readings: deque[_Reading] = deque()
         self._on_loop = on_loop
-        self._small: deque[_Job] = deque()  # these four belong to the loop's thread
+        self._small: deque[_Job] = deque()  # these belong to the loop's thread
         self._small_texts = 0
         self._small_tokens = 0
         self._has_company = False  # the last round was for several requests
+        self._lone = 0  # rounds for one request each, the last ones
+        self._read_at_once = False  # one request of this turn of the loop was
         self._waiting_texts = 0
         self._unanswered = 0  # requests that hold a thread
         self._changed = threading.Condition()
@@ -194,12 +200,23 @@ class Batcher:
         """Queue a few texts for the thread of the loop, which this is."""
         too_many_texts = self._small_texts + len(job.sequences) > self._queue_texts
         self._admit(unless=self._small and too_many_texts)
+        if self._read_at_once:
+            self._lone = 0
+        elif self._lone >= _LONE and not self._small:
+            self._read_at_once = True
+            room.soon(self._next_turn)
+            job.trace.waits()
+            self._read_round([(job, place) for place in job.waiting])
+            return
         if not self._small:
             room.soon(partial(self._gather, room))
         self._small.append(job)
         self._small_texts += len(job.sequences)
         self._small_tokens += job.tokens
         job.trace.waits()
+
+    def _next_turn(self) -> None:
+        self._read_at_once = False
 
     def _gather(self, room: waiting.WaitingRoom, found: int = 0, in_vain: int = 0) -> None:
         """Begin a round once no further request comes at once.
@@ -230,6 +247,7 @@ class Batcher:
             self._tell_waiting()
             taken = self._take_small()
             self._has_company = len(taken) > 1
+            self._lone = 0 if self._has_company else self._lone + 1
             self._read_round([(job, place) for job in taken for place in job.waiting])
         finally:
             if self._small:

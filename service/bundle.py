@@ -29,6 +29,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,11 +142,16 @@ class Bundle:
         for row, sequence in zip(ids[:texts], sequences, strict=True):
             row[: len(sequence)] = sequence
         with torch.inference_mode():
-            answer = self.module(
+            answer = self._forward(
                 torch.from_numpy(ids).t().to(self.device), torch.from_numpy(lengths).to(self.device)
             )
         result: npt.NDArray[np.float32] = answer[:texts].cpu().numpy()
         return result
+
+    @cached_property
+    def _forward(self) -> Any:
+        """The module's: for `self.module(...)` it is looked up by its name each time."""
+        return self.module.forward
 
     def running_probabilities(
         self, ids: Sequence[int], begin: int, end: int
@@ -166,7 +172,7 @@ class Bundle:
         if self.metadata.format_version == 1:
             text = text.expand(-1, len(lengths))  # (T, N)
         with torch.inference_mode():
-            answer = self.module(text.to(self.device), lengths.to(self.device))
+            answer = self._forward(text.to(self.device), lengths.to(self.device))
         result: npt.NDArray[np.float32] = answer.cpu().numpy()
         return result
 

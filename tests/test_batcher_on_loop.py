@@ -118,6 +118,36 @@ def test_who_is_alone_is_read_at_once(on_loop, bundle, offers):
     assert offers.times == 0
 
 
+def test_who_has_been_alone_for_a_while_is_read_before_the_loop_turns(on_loop, bundle):
+    loop = on_loop()
+    for number in range(1, 9):
+        loop.begin(bundle, [[number]])
+        loop.turn(number)
+    loop.begin(bundle, [[9]])
+    assert loop.outcomes[9] == [9]
+    assert bundle.threads[-1] is threading.current_thread()
+    # Another one in the same turn is a sign that there are more, from now on.
+    loop.begin(bundle, [[10]], [[11]])
+    assert len(bundle.batches) == 9
+    loop.turn(11)
+    assert sorted(ids for (ids,) in bundle.batches[-1]) == [10, 11]
+    loop.begin(bundle, [[12]])
+    assert 12 not in loop.outcomes
+    loop.turn(12)
+
+
+def test_a_failure_of_who_is_alone_is_his_own(on_loop, bundle):
+    loop = on_loop()
+    for number in range(1, 9):
+        loop.begin(bundle, [[number]])
+        loop.turn(number)
+    loop.begin(bundle, [[POISON]])
+    assert isinstance(loop.outcomes.pop(POISON), Exception)
+    loop.turn(8)
+    loop.begin(bundle, [[10]])
+    assert loop.turn(9)[10] == [10]
+
+
 def test_who_was_answered_together_and_asks_again_is_read_together(on_loop, bundle, offers):
     loop = on_loop()
     loop.begin(bundle, [[1]], [[2]])

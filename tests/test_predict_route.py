@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from test_errors import assert_problem
@@ -376,7 +377,7 @@ def test_a_failure_of_the_network_is_a_500_and_the_next_is_answered(registry, ba
     def fail(ids, lengths):
         raise RuntimeError("secret")
 
-    failing = Registry([replace(registry.default, module=fail)], "")
+    failing = Registry([replace(registry.default, module=SimpleNamespace(forward=fail))], "")
     broken = create_app(SETTINGS, registry=failing, batcher=batcher).test_client()
     assert_problem(post(broken, {"text": "good"}), 500, "internal")
     assert_prediction(answer(post(client, {"text": "good"})))
