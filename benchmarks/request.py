@@ -192,7 +192,7 @@ class _Nowhere(asyncio.Transport):
 def _server(app: Any, room: WaitingRoom) -> Server:
     """What a connection needs of `LoopWorker`."""
 
-    def start(work: Callable[[Tell], None], environ: WSGIEnvironment) -> None:
+    def start(work: Callable[[Tell], None], environ: WSGIEnvironment, size: int) -> None:
         if not app.extensions["quick"](environ):
             raise RuntimeError("a short text is to run on the loop")
         room.run(lambda: work(_at_once))
