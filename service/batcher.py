@@ -30,17 +30,19 @@ from service import waiting
 from service.bundle import Bundle
 from service.errors import DeadlineError, OverloadedError
 from service.metrics import Metrics
-from service.padding import of_like_length
+from service.padding import first_passes, of_like_length
 from service.trace import current
 
 log = logging.getLogger(__name__)
 
 Probabilities = list[list[float]]  # N rows of K, as Python's numbers: nobody computes with them
 
-# What is read on the loop's thread, in tokens: a request, and a round of them, at most. While it is
-# read nothing else of the loop goes on, for 8 to 16 ms.
+# What is read on the loop's thread: requests of up to so many tokens. A round is chosen from up to
+# so many tokens of what waits, and takes up to so long, in units of `time_of_pass`: 10 to 20 ms, in
+# which nothing else of the loop goes on.
 _SMALL_TOKENS = 1_024
-_ROUND_TOKENS = 4_096
+_ROUND_TOKENS = 8_192
+_ROUND_TIME = 12_000
 
 # Requests that are enough for a round, if their texts do not fill it before: to look for more of
 # them would gain next to nothing. So would another look after so many in vain.
@@ -128,8 +130,7 @@ class Batcher:
         self._small: deque[_Job] = deque()  # these belong to the loop's thread
         self._small_texts = 0
         self._small_tokens = 0
-        self._has_company = False  # the last round was for several requests
-        self._lone = 0  # rounds for one request each, the last ones
+        self._lone = 1  # rounds for one request each, the last ones; 0: there are others
         self._read_at_once = False  # one request of this turn of the loop was
         self._waiting_texts = 0
         self._unanswered = 0  # requests that hold a thread
@@ -233,7 +234,7 @@ class Batcher:
         waiting_now = len(self._small)
         in_vain = in_vain + 1 if waiting_now == found else 0
         enough = waiting_now >= _ENOUGH or self._small_tokens >= _ROUND_TOKENS
-        if self._has_company and not enough and in_vain < _LOOKS:
+        if self._lone == 0 and not enough and in_vain < _LOOKS:
             os.sched_yield()
             room.soon(partial(self._gather, room, waiting_now, in_vain))
         else:
@@ -245,10 +246,9 @@ class Batcher:
         room.hold()
         try:
             self._tell_waiting()
-            taken = self._take_small()
-            self._has_company = len(taken) > 1
-            self._lone = 0 if self._has_company else self._lone + 1
-            self._read_round([(job, place) for job in taken for place in job.waiting])
+            self._lone = 0 if len(self._small) > 1 else self._lone + 1
+            for batch in self._take_small():
+                self._tell_read(batch, _read(batch))
         finally:
             if self._small:
                 # In the turn after the next: in the next one it would come before what the loop
@@ -258,28 +258,38 @@ class Batcher:
                 self._tell_waiting()
             room.go_on()
 
-    def _take_small(self) -> list[_Job]:
-        """The small requests of the next round, all for one bundle."""
+    def _take_small(self) -> list[list[tuple[_Job, int]]]:
+        """The forward passes of the next round, all for one bundle.
+
+        Texts of like length are found among many, so that they are padded less. What the round has
+        no time for waits for the next one, in which it comes earlier.
+        """
         now = time.monotonic()
-        taken: list[_Job] = []
-        left: deque[_Job] = deque()
-        texts = tokens = 0
         for job in self._small:
             if job.deadline <= now:
                 _fail(job, DeadlineError("The answer was not ready in time; the queue is long."))
-            elif not taken or (
-                job.bundle is taken[0].bundle
-                and texts + len(job.sequences) <= self._batch_texts
+        jobs = [job for job in self._small if not job.future.done()]
+        texts: list[tuple[_Job, int]] = []
+        tokens = 0
+        for job in jobs:
+            if not texts or (
+                job.bundle is jobs[0].bundle
+                and len(texts) + len(job.waiting) <= self._batch_texts
                 and tokens + job.tokens <= _ROUND_TOKENS
             ):
-                taken.append(job)
-                texts, tokens = texts + len(job.sequences), tokens + job.tokens
-            else:
-                left.append(job)
-        self._small = left
-        self._small_texts = sum(len(job.sequences) for job in left)
-        self._small_tokens = sum(job.tokens for job in left)
-        return taken
+                texts += [(job, place) for place in job.waiting]
+                tokens += job.tokens
+                job.waiting, job.tokens = [], 0
+        lengths = [len(job.sequences[place]) for job, place in texts]
+        passes = list(first_passes(lengths, self._batch_texts, _ROUND_TOKENS, _ROUND_TIME))
+        for place in set(range(len(texts))).difference(*passes):
+            job, left = texts[place]
+            job.waiting.append(left)
+            job.tokens += lengths[place]
+        self._small = deque(job for job in jobs if job.waiting)
+        self._small_texts = sum(len(job.waiting) for job in self._small)
+        self._small_tokens = sum(job.tokens for job in self._small)
+        return [[texts[place] for place in places] for places in passes]
 
     def submit_reading(
         self, bundle: Bundle, ids: list[int], deadline: float

@@ -17,6 +17,20 @@ _AS_THEY_COME = 128
 _AT_MOST = 1.5
 
 
+def time_of_pass(texts: int, tokens: int) -> int:
+    """
+    Args:
+        tokens: of the longest text.
+
+    Returns:
+        How long the pass takes, in units of the time that a step needs for one text more.
+
+    >>> time_of_pass(32, 20)
+    800
+    """
+    return tokens * (_STEP_IS_WORTH + texts)
+
+
 def of_like_length(
     lengths: Sequence[int], most_texts: int, most_tokens: int
 ) -> Iterator[list[int]]:
@@ -50,6 +64,32 @@ def of_like_length(
         longest = length
     if batch:
         yield batch
+
+
+def first_passes(
+    lengths: Sequence[int], most_texts: int, most_tokens: int, most_time: int
+) -> Iterator[list[int]]:
+    """Those that come first where there is not time for all: each next one has the first text that
+    is left, and texts of like length with it.
+
+    Args:
+        lengths: of the texts, in tokens, the one that has waited longest first.
+        most_texts: of a pass.
+        most_tokens: of a pass, padding included; one text that is longer is read alone.
+        most_time: of all passes together, as `time_of_pass` counts it; one pass may take longer.
+
+    Returns:
+        The places of each pass's texts in `lengths`.
+
+    >>> list(first_passes([90, 2, 4, 80], 64, 1_000, most_time=900))
+    [[3, 0]]
+    """
+    time = 0
+    for places in sorted(of_like_length(lengths, most_texts, most_tokens), key=min):
+        time += time_of_pass(len(places), lengths[places[-1]])
+        if time > most_time and 0 not in places:
+            return
+        yield places
 
 
 class Shapes:
@@ -90,20 +130,14 @@ class Shapes:
 
     def _like(self, wanted: tuple[int, int]) -> tuple[int, int]:
         """One that there is and that will do, or else the one that is wanted."""
-        made, most = self._made, _AT_MOST * _cost(wanted)
+        made, most = self._made, _AT_MOST * time_of_pass(*wanted)
         if len(made) >= _AS_THEY_COME:
             large = [N_T for N_T in made if N_T[0] >= wanted[0] and N_T[1] >= wanted[1]]
-            cheapest = min(large, key=_cost, default=None)
-            if cheapest is not None and _cost(cheapest) <= most:
+            cheapest = min(large, key=lambda N_T: time_of_pass(*N_T), default=None)
+            if cheapest is not None and time_of_pass(*cheapest) <= most:
                 return cheapest
         self._made = (*made, wanted)
         return wanted
-
-
-def _cost(shape: tuple[int, int]) -> int:
-    """Of a pass, in the time that a step takes for one text."""
-    texts, tokens = shape
-    return tokens * (_STEP_IS_WORTH + texts)
 
 
 def _few(number: int, steps: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from itertools import islice
 
 import pytest
 from test_batcher import POISON, FakeBundle, busy, later, one_token, read, start
@@ -185,8 +186,8 @@ def test_a_round_that_has_its_tokens_begins_however_few_they_are_of(on_loop, bun
     offers.while_others_run = come
     loop.begin(bundle, [[3] * 1_000])
     loop.turn(3)
-    assert rounds_before.count(1) == 4  # until there were 5,000 tokens, of which 4,000 are read
-    assert len(bundle.batches[1]) == 4
+    assert rounds_before.count(1) == 8  # until there were 9,000 tokens, of which 8,000 are read
+    assert len(bundle.batches[1]) == 8
 
 
 def test_unasked_all_are_read_on_the_networks_thread(start, bundle):
@@ -223,11 +224,50 @@ def test_a_long_text_holds_no_short_one_up(on_loop, bundle):
 
 def test_a_round_has_an_end_and_others_come_between(on_loop, bundle):
     loop = on_loop(batch_texts=64)
-    loop.begin(bundle, *([[number] * 400] for number in range(1, 21)))
+    loop.begin(bundle, *([[number] * 400] for number in range(1, 41)))
     loop.loop.call_soon(lambda: loop.begin(bundle, [[500]]))
-    assert set(loop.turn(21)) == {*range(1, 21), 500}
-    assert [len(batch) for batch in bundle.batches] == [10, 1, 10]  # 4,000 tokens; 500; the others
-    assert bundle.batches[1] == [[500]]
+    assert set(loop.turn(41)) == {*range(1, 41), 500}
+    # 8,000 tokens of the 16,000; then 500, which is read with none of them, and the others.
+    assert [len(batch) for batch in bundle.batches] == [20, 20, 1]
+    assert bundle.batches[2] == [[500]]
+
+
+def test_texts_of_like_length_are_read_first_that_come_with_the_first(on_loop, bundle):
+    loop = on_loop()
+    long, short = range(1, 11), range(101, 111)
+    for number, other in zip(short, long, strict=True):
+        loop.begin(bundle, [[number]], [[other] * 500])
+    loop.loop.call_soon(lambda: loop.begin(bundle, [[99]]))
+    loop.turn(21)
+    lengths = [sorted({len(ids) for ids in batch}) for batch in bundle.batches]
+    assert lengths == [[1], [500], [1]]
+    assert [len(batch) for batch in bundle.batches] == [10, 10, 1]
+    assert bundle.batches[2] == [[99]]
+
+
+def test_a_request_that_finds_no_place_in_a_round_is_answered_by_later_ones(on_loop, bundle):
+    loop = on_loop()
+    numbers = range(1, 41)
+    for number in numbers:  # each one of texts that share no pass, 480 tokens
+        loop.begin(bundle, [[number] * length for length in (300, 120, 50, 10)])
+    assert loop.turn(40) == {number: [number] * 4 for number in numbers}
+    read = sorted((ids[0], len(ids)) for batch in bundle.batches for ids in batch)
+    assert read == sorted((number, length) for number in numbers for length in (10, 50, 120, 300))
+
+
+def test_a_long_text_is_not_overtaken_again_and_again(on_loop, bundle):
+    loop = on_loop()
+    numbers = iter(range(2, 2_000))
+
+    def come():
+        loop.begin(bundle, *([[number] * 20] for number in islice(numbers, 256)))
+
+    come()  # a round; the next ones would have no time for the long text after as many short ones
+    loop.begin(bundle, [[1] * 600])
+    for _ in range(3):
+        loop.loop.call_soon(come)
+    loop.turn(1 + 4 * 256)
+    assert [len(batch) for batch in bundle.batches[:2]] == [256, 1]
 
 
 def test_no_pass_has_more_texts_than_allowed(on_loop, bundle):
