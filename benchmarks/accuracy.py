@@ -38,7 +38,7 @@ from service.bundle import Bundle, BundleError, load_bundle
 from training.config import FitConfig
 from training.datasets import DATASETS, Example, Store, load_development, load_test
 from training.errors import DataError, TrainingError
-from training.evaluate import calibration_error, require_labels, score
+from training.evaluate import calibration_error, require_labels, require_unseen, score
 
 LABELS = ("negative", "positive")  # of every data set, in this order
 
@@ -103,6 +103,7 @@ class Comparison:
     language: str
     material: Material
     tests: dict[str, list[Example]]
+    store: Store
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -173,7 +174,7 @@ def _load(
         [example for part in parts.values() for example in part.train],
         {name: part.validation for name, part in parts.items()},
     )
-    return Comparison(language, material, tests)
+    return Comparison(language, material, tests, store)
 
 
 def sample(items: Sequence[Any], size: int | None) -> list[Any]:
@@ -224,6 +225,8 @@ def _bundles(comparison: Comparison, folder: Path, left_out: list[str]) -> Itera
             if bundle.metadata.language != comparison.language:
                 continue
             require_labels(bundle, " ".join(comparison.tests), LABELS)
+            for name in comparison.tests:
+                require_unseen(bundle, name, comparison.store)
         except (BundleError, TrainingError) as error:
             left_out.append(str(error))
             continue

@@ -21,7 +21,7 @@ from benchmarks.baselines import BASELINES, Material, NbSvm, best, log_count_rat
 from benchmarks.left_out import LeftOut
 from benchmarks.onnx_runtime import onnx_engine
 from benchmarks.report import Row, plot, table, write_json
-from training.datasets import Example
+from training.datasets import Example, Store
 from training.datasets.fetch import digest_of
 
 GOOD = ["good film", "a good story", "what a good evening", "good good good", "so good it hurts"]
@@ -322,7 +322,7 @@ def test_a_bundle_that_cannot_be_loaded_is_left_out(mirror, tmp_path, capsys):
 def test_a_part_of_the_comparison_does_not_take_the_place_of_all_of_it(arguments, whole):
     options = accuracy._parser().parse_args(arguments)
     tests = {name: [] for name in accuracy._by_language(options.dataset)["en"]}
-    found = accuracy._is_whole(accuracy.Comparison("en", material(), tests), options)
+    found = accuracy._is_whole(accuracy.Comparison("en", material(), tests, Store(Path())), options)
     assert found is whole
 
 

@@ -33,10 +33,21 @@ def test_data_sets_weigh_the_same_whatever_their_sizes():
     assert temperature({"merged": merged}) < 0.75 * found
 
 
+def always(right: bool, count: int) -> LABELS_AND_LOGITS:
+    logits = np.array([[-0.5, 0.5], [0.5, -0.5]] * (count // 2), dtype=np.float32)
+    return logits, np.array([right, not right] * (count // 2), dtype=np.int64)
+
+
 @pytest.mark.parametrize(
     ("right", "bound"), [pytest.param(True, 0.1, id="right"), pytest.param(False, 10, id="wrong")]
 )
 def test_it_stays_within_its_bounds(right, bound):
-    logits = np.array([[-0.5, 0.5], [0.5, -0.5]], dtype=np.float32)
-    labels = np.array([1, 0]) if right else np.array([0, 1])
-    assert temperature({"always": (logits, labels)}) == pytest.approx(bound, rel=0.2)
+    assert temperature({"always": always(right, 200_000)}) == pytest.approx(bound, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("right", "low", "high"),
+    [pytest.param(True, 0.3, 0.5, id="right"), pytest.param(False, 2.0, 3.5, id="wrong")],
+)
+def test_twenty_texts_do_not_make_it_sure_of_everything(right, low, high):
+    assert low < temperature({"always": always(right, 20)}) < high

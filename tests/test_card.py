@@ -61,6 +61,13 @@ def test_it_states(metadata, expected):
     assert expected in card(metadata)
 
 
+def test_it_says_what_scores_mean_where_classes_weigh_the_same(metadata):
+    said = "as if every class were as frequent as any other"
+    assert said not in card(metadata)
+    knobs = metadata.hyper_parameters | {"class_weights": "balanced"}
+    assert said in card(replace(metadata, hyper_parameters=knobs))
+
+
 def command_of(metadata, *datasets, name="sst2-en", version="1", **knobs):
     return command(
         replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.checkpoint import Run
+from training import checkpoint
+from training.checkpoint import Interrupted, Run
 from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
 from training.errors import TrainingError
 from training.stages import Recipe
@@ -115,6 +117,33 @@ def test_a_finished_run_may_be_begun_again(unfinished):
     unfinished.finish()  # twice does no harm
     assert unfinished.load("fit", CPU) is None
     unfinished.begin(recipe(epochs=9), resume=False, restart=False)
+    unfinished.begin(recipe(epochs=9), resume=True, restart=False)
+
+
+def test_a_finished_run_is_not_done_again_by_resuming_it(unfinished):
+    unfinished.finish()
+    with pytest.raises(TrainingError, match=r"tiny is finished.*without --resume"):
+        unfinished.begin(recipe(), resume=True, restart=False)
+
+
+def test_two_trainings_do_not_share_a_folder(run):
+    with (
+        run.alone(),
+        pytest.raises(TrainingError, match=r"tiny is in use.*another --name"),
+        run.alone(),
+    ):
+        pass
+    with run.alone():  # afterwards it is free
+        pass
+
+
+def test_a_full_disk_is_told_by_what_could_not_be_written(unfinished, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_atomically", full)
+    with pytest.raises(Interrupted), unfinished.timed():
+        raise Interrupted
 
 
 @pytest.mark.parametrize(

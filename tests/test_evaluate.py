@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import torch
 
 from service.bundle import Bundle
+from training.datasets import Store
+from training.datasets.fetch import digest_of
 from training.errors import TrainingError
 from training.evaluate import (
     ask,
@@ -16,6 +19,7 @@ from training.evaluate import (
     confidence_bins,
     evaluate,
     require_labels,
+    require_unseen,
     score,
     table,
 )
@@ -110,6 +114,42 @@ def test_batches_stay_within_their_limits(bundle, monkeypatch):
 def test_a_text_longer_than_a_batch_is_read_alone(bundle):
     score(bundle, ["5 " * 30, "5"], batch_tokens=10)
     assert bundle.module.shapes == [(30, 1), (1, 1)]
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """Of NSMC, divided in some way."""
+    files = {"ratings_train.txt": b"id\tdocument\tlabel\n1\tgood\t1\n"}
+    sums = ""
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        sums += f"{hashlib.sha256(data).hexdigest()}  {name}\n"
+    (tmp_path / "SHA256SUMS").write_text(sums)
+    return Store(tmp_path / "no cache", tmp_path)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_test_part_that_may_have_been_trained_on_is_refused(bundle, mirror, same):
+    here = digest_of(mirror.mirror / "ratings_train.txt", "sha256")
+    file = {"file": "ratings_train.txt", "sha256": here if same else "0" * 64}
+    learnt = ({"name": "nsmc", "files": [file]},)
+    trained = replace(bundle, metadata=replace(bundle.metadata, datasets=learnt))
+    if same:
+        require_unseen(trained, "nsmc", mirror)
+        return
+    with pytest.raises(TrainingError, match="divided otherwise"):
+        require_unseen(trained, "nsmc", mirror)
+
+
+def test_a_data_set_that_is_divided_in_one_way_is_not_looked_at(bundle, tmp_path):
+    file = {"file": "SST-2.zip", "sha256": "0" * 64}
+    learnt = ({"name": "sst2", "files": [file]},)
+    trained = replace(bundle, metadata=replace(bundle.metadata, datasets=learnt))
+    require_unseen(trained, "sst2", Store(tmp_path / "no cache", tmp_path / "no mirror"))
+
+
+def test_who_has_not_learnt_from_it_is_measured_on_any_copy(bundle, mirror):
+    require_unseen(bundle, "nsmc", mirror)
 
 
 def two_classes(*positive: float) -> np.ndarray:

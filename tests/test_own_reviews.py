@@ -6,6 +6,7 @@ import csv
 import logging
 import random
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -117,13 +118,22 @@ def test_one_class_in_two_spellings_is_refused(tmp_path, labels):
         load_own(write_csv(tmp_path / "a.csv", rows), COLUMNS, seed=1)
 
 
-def test_among_numbers_nan_is_no_label(tmp_path):
+def test_composed_and_decomposed_copies_count_once(tmp_path):
+    rows = [(f"{n}번째 카페", ("good", "bad")[n % 2]) for n in range(40)]
+    rows += [(unicodedata.normalize("NFD", text), label) for text, label in rows]
+    own = load_own(write_csv(tmp_path / "a.csv", rows), COLUMNS, seed=1)
+    assert own.left_out == {"repeats of a text": 40}
+
+
+def test_nan_is_no_label(tmp_path):
     rows = plain_rows(**{"1.0": 20, "2.0": 20, "nan": 5})
     own = load_own(write_csv(tmp_path / "a.csv", rows), COLUMNS, seed=1)
     assert own.labels == ("1.0", "2.0")
     assert own.left_out == {"without a label": 5}
-    named = load_own(write_csv(tmp_path / "b.csv", plain_rows(naan=10, nan=10)), COLUMNS, seed=1)
-    assert named.labels == ("naan", "nan")  # bread
+    words = [*plain_rows(good=20, bad=20, nan=5, naan=10), ("of pandas", "<NA>")]
+    named = load_own(write_csv(tmp_path / "b.csv", words), COLUMNS, seed=1)
+    assert named.labels == ("bad", "good", "naan")
+    assert named.left_out == {"without a label": 6}
 
 
 @pytest.mark.parametrize("sign", [";", "\t", "|"])
@@ -268,6 +278,7 @@ def test_three_classes_from_a_file_to_an_answer(workplace, capsys):
     cut = f"{entry['train']} | {entry['validation']}"
     assert f"| shop.csv: reviews of one's own | {cut} | 0 | the user's own |" in card
     assert "Balanced accuracy on the validation parts" in card
+    assert "trained as if every class were as frequent as any other" in card
     assert "evaluate models/" not in card  # nobody else has the file
 
 
@@ -307,15 +318,27 @@ def test_fine_tuning_learns_a_rare_class_from_few_texts(workplace, capsys):
         pytest.param(["--language", "en", "--text-column", "review"], "no column", id="column"),
         pytest.param(["--from", "no.pt"], "no.pt: cannot be read", id="no bundle"),
         pytest.param(
-            ["--from", "base.pt", "--hidden-size", "32", "--layers", "2"],
+            ["--from", "base.pt", "--hidden-size", "32", "--layers", "2", "--seed", "7"],
             "--layers 2 (it has 1), --hidden-size 32 (it has 8)",
             id="other sizes",
         ),
         pytest.param(
-            ["--from", "base.pt", "--vector-epochs", "1"], "--vector-epochs 1", id="vectors"
+            ["--from", "base.pt", "--vector-epochs", "1", "--seed", "7"],
+            "--vector-epochs 1",
+            id="vectors",
         ),
         pytest.param(
             ["--from", "base.pt", "--language", "de"], "tiny-en reads 'en'", id="other language"
+        ),
+        pytest.param(
+            ["--from", "base.pt", "--seed", "8"],
+            "--seed=8: tiny-en was trained on shop.csv with seed 7",
+            id="validation that was trained on",
+        ),
+        pytest.param(
+            ["--language", "en", "--lessons", "9"],
+            "--lessons=9: there are none for reviews in 'en' with the classes neg, pos",
+            id="lessons of other classes",
         ),
     ],
 )
@@ -331,8 +354,10 @@ def test_a_mistake_is_one_clear_message(workplace, tiny_bundle, capsys, argument
 
 
 def tiny_with_sizes(bundle):
-    sizes = {"embedding_size": 8, "hidden_size": 8}
-    return replace(bundle, metadata=replace(bundle.metadata, hyper_parameters=sizes))
+    knobs = {"embedding_size": 8, "hidden_size": 8, "seed": 7}
+    learnt = ({"name": "shop.csv", "files": []},)
+    metadata = replace(bundle.metadata, hyper_parameters=knobs, datasets=learnt)
+    return replace(bundle, metadata=metadata)
 
 
 def test_a_file_named_as_a_bundle_that_ships_does_not_replace_it(workplace, capsys):
@@ -356,6 +381,7 @@ def test_resuming_with_a_changed_file_is_refused(workplace, capsys):
     path = write_csv(workplace / "shop.csv", korean_reviews({"긍정": 30, "부정": 30}))
     command = ["--data", "shop.csv", "--language", "ko", *TINY, "--epochs", "1"]
     assert main(command) == 0
+    (workplace / "runs" / "shop" / "finished.json").unlink()
     write_csv(path, korean_reviews({"긍정": 30, "부정": 31}))
     assert main([*command, "--resume"]) == 1
     assert "began on other data" in capsys.readouterr().err

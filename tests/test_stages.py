@@ -166,6 +166,7 @@ def test_a_teacher_with_narrower_word_vectors_than_the_student_is_refused(workpl
 def test_a_student_reads_all_that_there_is_to_learn_from(workplace, caplog):
     caplog.set_level(logging.INFO, "training")
     knobs = KNOBS | {"lm_epochs": 0, "teacher_lm_epochs": 0, "teachers": 1, "teacher_epochs": 1}
+    del knobs["lm_candidates"]
     assert workplace.train("read", **knobs | {"epochs": 1}) == 0
     told = re.findall(r"training on (\d+) texts", caplog.text)
     labelled, unlabelled = 380, 200  # of 400, a twentieth is for validation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -100,6 +101,14 @@ def test_every_config_is_behind_an_option():
         ),
         pytest.param(
             ["--student", "0", "--slips", "9"], "Add --student 1, or leave", id="slips of nobody"
+        ),
+        pytest.param(
+            ["--dataset", "sst2", "--lm-candidates", "9"],
+            "--lm-candidates=9 does nothing without a language model",
+            id="a language model that is left out",
+        ),
+        pytest.param(
+            ["--label-column", "stars"], "--label-column=stars does nothing without", id="columns"
         ),
         pytest.param(["--output", "models/x"], "ends in .pt", id="a bundle by no bundle's name"),
     ],
@@ -249,6 +258,16 @@ def test_what_cannot_be_measured_is_one_clear_message(
     code, said = command("evaluate", "tiny.pt", "--dataset", dataset, "--device", "cpu")
     assert code == 1
     assert message in said
+
+
+def test_a_full_disk_says_how_to_go_on(command, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("training.__main__.train", full)
+    code, said = command("--dataset", "sst2")
+    assert code == 1
+    assert "No space left on device. Once that is mended, --resume goes on from what is in" in said
 
 
 @pytest.mark.parametrize("datasets", RECIPES, ids="-".join)

@@ -30,6 +30,7 @@ from training.config import (
     BASE_DEFAULTS,
     ENGLISH,
     KNOBS,
+    OF_A_LANGUAGE_MODEL,
     OF_A_STUDENT,
     OWN_DEFAULTS,
     RECIPES,
@@ -105,6 +106,11 @@ def _train(options: argparse.Namespace) -> int:
         # Before the first checkpoint as well: a tokenizer and vectors that are done are kept.
         print(f"\nstopped; --resume goes on from what is in {run.folder}", file=sys.stderr)
         return 130
+    except OSError as error:  # a full disk names no file
+        raise TrainingError(
+            f"{error.filename or run.folder}: {error.strerror}. Once that is mended, --resume goes "
+            f"on from what is in {run.folder}."
+        ) from error
     log.info("wrote %s (%.1f MB)", output, output.stat().st_size / 1e6)
     run.tell_time(output.with_suffix(""))
     _describe(output, bundle, tests, run.last_steps)
@@ -117,6 +123,34 @@ def _describe(path: Path, bundle: Bundle, tests: Mapping[str, Answers], steps: P
     card = path.with_suffix(".md")
     write_card(card, bundle.metadata)
     log.info("wrote %s and %d pictures in %s", card, len(pictures), path.with_suffix(""))
+
+
+def _require_use(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """
+    Raises:
+        TrainingError: an option was given that changes nothing beside the others.
+    """
+
+    def given(*names: str) -> list[str]:
+        """Those that are neither left out nor put to 0."""
+        values = {name: getattr(options, name) for name in names}
+        return [
+            f"{option(name)}={value}"
+            for name, value in values.items()
+            if value not in (0, parser.get_default(name))
+        ]
+
+    idle = (
+        [] if options.student else [(it, "a student", "--student 1") for it in given(*OF_A_STUDENT)]
+    )
+    if not options.data:
+        idle += [
+            (it, "a file of your own", "--data FILE") for it in given("text_column", "label_column")
+        ]
+    if not (options.lm_epochs or options.teacher_lm_epochs):
+        idle += [(it, "a language model", "--lm-epochs 1") for it in given(*OF_A_LANGUAGE_MODEL)]
+    for it, what, add in idle:
+        raise TrainingError(f"{it} does nothing without {what}. Add {add}, or leave it out.")
 
 
 def _train_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -134,13 +168,7 @@ def _train_options(arguments: Sequence[str]) -> argparse.Namespace:
         if options.data:
             parser.set_defaults(language=base.bundle.metadata.language)
     options = parser.parse_args(arguments)
-    for name in OF_A_STUDENT:
-        given = getattr(options, name)
-        if not options.student and given not in (0, parser.get_default(name)):
-            raise TrainingError(
-                f"{option(name)}={given} does nothing without a student. Add --student 1, or leave "
-                "it out."
-            )
+    _require_use(options, parser)
     return options
 
 

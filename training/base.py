@@ -12,6 +12,7 @@ from training.config import DECIDED_BY_BASE, NetworkConfig, option
 from training.datasets.fetch import digest_of
 from training.errors import TrainingError
 from training.model import SentimentNetwork
+from training.reviews import Reviews
 
 _CLASSIFIER = {"reader.classifier.weight", "reader.classifier.bias"}
 
@@ -58,17 +59,28 @@ def load_base(path: Path) -> Base:
     return Base(load_bundle(path), digest_of(path, "sha256"))
 
 
-def require_fit(base: Base, recipe: Mapping[str, Any], language: str) -> None:
+def require_fit(base: Base, recipe: Mapping[str, Any], reviews: Reviews) -> None:
     """What is asked for must be what the bundle is.
 
     Raises:
-        TrainingError: it has other sizes, or reads another language.
+        TrainingError: it has other sizes, reads another language, or has been trained on what
+            would be validated on.
     """
-    name = base.bundle.metadata.name
-    if language != base.bundle.metadata.language:
+    metadata = base.bundle.metadata
+    name, language = metadata.name, reviews.language
+    if language != metadata.language:
         raise TrainingError(
-            f"{name} reads {base.bundle.metadata.language!r}, the reviews are in {language!r}: its "
+            f"{name} reads {metadata.language!r}, the reviews are in {language!r}: its "
             "subwords and words are of no use there. Train without --from."
+        )
+    asked = recipe["fit"]["seed"]
+    seed = metadata.hyper_parameters.get("seed", asked)
+    again = sorted({entry["name"] for entry in metadata.datasets}.intersection(reviews.parts))
+    if again and asked != seed:
+        raise TrainingError(
+            f"--seed={asked}: {name} was trained on {', '.join(again)} with seed "
+            f"{seed}. Another one would validate on texts that it has learnt. Use --seed {seed} "
+            "(SEED with make), or train without --from."
         )
     if recipe["teach"]["student"]:
         raise TrainingError(

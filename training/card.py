@@ -41,6 +41,12 @@ _LIMITS = """\
   by its answers.
 """
 
+_BALANCED = """\
+- It was trained as if every class were as frequent as any other (`class_weights`), and so are its
+  scores to be read: where a class is rare, its score is higher than the share of texts with that
+  score that belong to it.
+"""
+
 
 def write_card(path: Path, metadata: Metadata) -> None:
     """Write `metadata` as Markdown, with the pictures in the folder `NAME/` beside `NAME.md`."""
@@ -74,7 +80,7 @@ def card(
             "",
             "## Figures",
             "",
-            "On test parts, which training does not read and no setting was chosen by:",
+            "On test parts, which training does not read:",
             "",
             *_table(
                 ("data set", "texts", "accuracy", "F1 (macro)", "calibration error"),
@@ -303,12 +309,14 @@ def _limits(metadata: Metadata) -> str:
     own = any(map(_is_own, metadata.datasets))
     names = [] if own else [entry["name"] for entry in metadata.datasets]
     domains = dict.fromkeys(DATASETS[name].domains for name in names if name in DATASETS)
-    return _LIMITS.format(
+    limits = _LIMITS.format(
         classes=_listed(metadata.labels),
         even=f"{1 / len(metadata.labels):.2f}",
         domains=", ".join(domains) or "the kind it was trained on",
         max_tokens=metadata.max_tokens,
     )
+    balanced = metadata.hyper_parameters.get("class_weights") == "balanced"
+    return limits + (_BALANCED if balanced else "")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import logging
@@ -9,7 +10,7 @@ import pickle
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -42,6 +43,10 @@ class Run:
     def _recipe(self) -> Path:
         return self.folder / "recipe.json"
 
+    @property
+    def _finished(self) -> Path:
+        return self.folder / "finished.json"
+
     def steps(self, stage: str) -> Path:
         """Every step of a stage (`training/steps.py`)."""
         return self.folder / f"{stage}-steps.csv"
@@ -54,6 +59,24 @@ class Run:
 
     def _checkpoint(self, stage: str) -> Path:
         return self.folder / f"{stage}.pt"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process trains in this folder meanwhile.
+
+        Raises:
+            TrainingError: one does already.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TrainingError(
+                    f"{self.folder} is in use by another training. Wait until it is done, or give "
+                    "this one another --name (NAME=… with make)."
+                ) from None
+            yield  # the kernel drops the lock of a process that dies
 
     def begin(self, recipe: Mapping[str, Any], *, resume: bool, restart: bool) -> None:
         """Start anew, or make sure that what lies here is the beginning of this very training.
@@ -78,6 +101,11 @@ class Run:
     def _require_same(self, recipe: dict[str, Any]) -> None:
         if not self._recipe.exists():
             raise TrainingError(f"{self.folder} holds no run to resume: start it without --resume.")
+        if self._finished.exists():
+            raise TrainingError(
+                f"{self.folder} is finished: there is nothing to resume. Start anew without "
+                "--resume."
+            )
         before = _flat(json.loads(self._recipe.read_text(encoding="utf-8")))
         recipe = _flat(recipe)
         changed = sorted(
@@ -180,7 +208,8 @@ class Run:
             yield
         finally:
             spent = self._seconds() + time.monotonic() - began
-            write_atomically(self._clock, _to_json({"seconds": round(spent)}).encode())
+            with suppress(OSError):  # a full disk, which is told by what was to be written before
+                write_atomically(self._clock, _to_json({"seconds": round(spent)}).encode())
 
     @property
     def _clock(self) -> Path:
@@ -199,6 +228,7 @@ class Run:
 
     def finish(self) -> None:
         """The bundle is written: there is nothing left to resume."""
+        write_atomically(self._finished, _to_json(True).encode())
         for path in self.folder.glob("*.pt"):
             path.unlink()
 

@@ -227,6 +227,8 @@ OF_A_STUDENT = (
     "teacher_epochs", "teacher_embedding_dropout", "teacher_dropout", "teacher_adversarial_norm",
     "sentences", "slips",
 )  # fmt: skip
+# What has an effect with a language model alone.
+OF_A_LANGUAGE_MODEL = ("lm_candidates", "lm_learning_rate", "lm_batch_tokens", "lm_dropout")
 # What is another default with a file of one's own: such a file is small, so its steps are.
 OWN_DEFAULTS = {
     "lm_epochs": 0, "student": 0, "lessons": 0, "written": 0, "slips": 0, "toneless": 0,

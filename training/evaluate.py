@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from tqdm import tqdm
 
 from service.bundle import Bundle, Encoding
+from training.datasets import Store, divided_otherwise
 from training.errors import TrainingError
 
 CALIBRATION_BINS = 15
@@ -137,6 +138,24 @@ def require_labels(bundle: Bundle, dataset: str, labels: Sequence[str]) -> None:
         raise TrainingError(
             f"{bundle.metadata.name} answers {', '.join(bundle.metadata.labels)}; data set "
             f"{dataset} has {', '.join(labels)}. Evaluate it on a set with its own labels."
+        )
+
+
+def require_unseen(bundle: Bundle, dataset: str, store: Store) -> None:
+    """What a bundle was trained on does not measure it.
+
+    Raises:
+        TrainingError: the data set at hand is divided otherwise than the one it was trained on.
+        DataError: the data set cannot be had.
+    """
+    used = [entry for entry in bundle.metadata.datasets if entry["name"] == dataset]
+    files = [file for entry in used for file in entry["files"]]
+    if divided_otherwise(dataset, files, store=store):
+        raise TrainingError(
+            f"{bundle.metadata.name} was trained on a copy of {dataset} that is divided otherwise "
+            "than the one at hand: it has learnt most texts of this test part, and its figures "
+            "would say nothing. Take the copy that it was trained on (DATASET_MIRROR=DIR), or a "
+            f"bundle that was trained on this one (make train DATASET={dataset} NAME=mine)."
         )
 
 

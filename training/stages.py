@@ -26,11 +26,18 @@ from service.tokenizer import Tokenizer
 from training.base import Base, take_weights
 from training.batches import Batches, BatchMaker, ResampledBatches
 from training.checkpoint import Run
-from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
+from training.config import (
+    FitConfig,
+    NetworkConfig,
+    PretrainConfig,
+    TeachConfig,
+    TextConfig,
+    option,
+)
 from training.datasets import Example
 from training.errors import TrainingError
 from training.fit import Fitter
-from training.lessons import LESSON_LABELS, lessons, written
+from training.lessons import GRAMMARS, LESSON_LABELS, lessons, written
 from training.lessons.slips import misspelt
 from training.lessons.toneless import toneless
 from training.model import SentimentNetwork
@@ -432,6 +439,23 @@ class Workshop:
             batch_tokens=self.recipe.fit.batch_tokens,
             batch_texts=self.recipe.fit.batch_texts,
         )
+
+
+def require_use_of_lessons(recipe: Recipe, reviews: Reviews) -> None:
+    """
+    Raises:
+        TrainingError: texts of our own making are asked for and there are none for such reviews.
+    """
+    if reviews.labels == LESSON_LABELS and reviews.language in GRAMMARS:
+        return
+    for name in ("lessons", "written"):
+        asked = getattr(recipe.teach, name)
+        if asked:
+            raise TrainingError(
+                f"{option(name)}={asked}: there are none for reviews in {reviews.language!r} with "
+                f"the classes {', '.join(reviews.labels[:5])}; there are for "
+                f"{' and '.join(GRAMMARS)} with {' and '.join(LESSON_LABELS)}. Leave it out."
+            )
 
 
 def _put_vectors(network: SentimentNetwork, vectors: npt.NDArray[np.float32]) -> None:

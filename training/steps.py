@@ -6,12 +6,14 @@ Any spreadsheet or data frame reads it. It stays when the run is finished.
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
+from service.bundle import write_atomically
 from training.errors import TrainingError
 
 
@@ -42,12 +44,13 @@ class StepLog:
     """
 
     def __init__(self, path: Path, done: int) -> None:
-        kept = [step for step in read_steps(path) if step.step <= done]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("w", newline="", encoding="utf-8", buffering=1)
+        kept = io.StringIO(newline="")
+        rows = csv.writer(kept, lineterminator="\n")
+        rows.writerow(column.name for column in fields(Step))
+        rows.writerows(astuple(step) for step in read_steps(path) if step.step <= done)
+        write_atomically(path, kept.getvalue().encode())
+        self._file = path.open("a", newline="", encoding="utf-8", buffering=1)
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._rows.writerow(column.name for column in fields(Step))
-        self._rows.writerows(map(astuple, kept))
 
     def __enter__(self) -> StepLog:
         return self

@@ -20,11 +20,11 @@ from training.calibrate import temperature
 from training.checkpoint import Run
 from training.datasets import Example, Store, find, load_test
 from training.errors import TrainingError
-from training.evaluate import Answers, ask, evaluate, require_labels, table
+from training.evaluate import Answers, ask, evaluate, require_labels, require_unseen, table
 from training.export import git_commit, make_bundle
 from training.fit import FitProgress
 from training.reviews import Reviews, own_reviews, public_reviews
-from training.stages import Recipe, Workshop
+from training.stages import Recipe, Workshop, require_use_of_lessons
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +45,14 @@ def train(
         The bundle, and its answers to the test part of each data set.
 
     Raises:
-        TrainingError: bad data, or a run that cannot be resumed or would be lost.
+        TrainingError: bad data, or a run that cannot be resumed, would be lost or is under way.
         Interrupted: after Ctrl-C; `resume=True` goes on.
     """
     base = load_base(Path(recipe.base)) if recipe.base else None
-    run.begin(asdict(recipe), resume=resume, restart=restart)
-    with run.timed():
-        return _train(recipe, base, store, run, output, device)
+    with run.alone():
+        run.begin(asdict(recipe), resume=resume, restart=restart)
+        with run.timed():
+            return _train(recipe, base, store, run, output, device)
 
 
 def _train(
@@ -65,7 +66,10 @@ def _train(
 
     reviews = _reviews(recipe, store)
     if base:
-        require_fit(base, asdict(recipe), reviews.language)
+        require_fit(base, asdict(recipe), reviews)
+        for name in recipe.datasets:
+            require_unseen(base.bundle, name, store)
+    require_use_of_lessons(recipe, reviews)
     run.require_same_data(_sources(reviews, base))
     workshop = Workshop(recipe, reviews, base, run, device)
     fitter = workshop.student() if recipe.teach.student else workshop.pupil()
@@ -124,6 +128,7 @@ def _metadata(
             **asdict(recipe.teach),
             **asdict(recipe.fit),
             **(base.described() if base else {}),
+            "subwords": len(tokenizer),
             "temperature": degree,
             "best_epoch": progress.best_epoch,
             "validation": progress.history[progress.best_epoch - 1],
@@ -138,7 +143,8 @@ def measure(bundle: Bundle, datasets: Sequence[str], store: Store) -> dict[str, 
     """The answers to the test part of each data set, whose figures are printed.
 
     Raises:
-        TrainingError: the data has other classes than the bundle, or is in another language.
+        TrainingError: the data has other classes than the bundle, is in another language, or may
+            be what the bundle was trained on.
         DataError: it cannot be had.
     """
     for name in datasets:
@@ -149,6 +155,7 @@ def measure(bundle: Bundle, datasets: Sequence[str], store: Store) -> dict[str, 
                 f"{bundle.metadata.name} reads {bundle.metadata.language!r}; data set {name} is in "
                 f"{known.language!r}. Evaluate it on a set in its own language."
             )
+        require_unseen(bundle, name, store)
     return {name: _answers(bundle, name, load_test(name, store=store)) for name in datasets}
 
 

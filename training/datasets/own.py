@@ -11,7 +11,7 @@ import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,7 @@ def _usable(table: Sequence[Row | Fault], path: Path) -> tuple[list[Row], dict[s
     rows: list[Row] = []
     faults: list[Fault] = []
     left_out: Counter[str] = Counter()
-    for row in _with_nan_as_none([_normalised(row) for row in table]):
+    for row in map(_normalised, table):
         if isinstance(row, Fault):
             left_out["unreadable"] += row.rows
             faults.append(row)
@@ -142,22 +142,14 @@ def _usable(table: Sequence[Row | Fault], path: Path) -> tuple[list[Row], dict[s
 
 
 def _normalised(row: Row | Fault) -> Row | Fault:
-    """Labels that look alike are alike: composed Hangul, one blank where there are several."""
+    """What looks alike is alike: composed Hangul and accents, and in a label one blank where there
+    are several. A label "nan" is none: so data frames write a missing one."""
     if isinstance(row, Fault):
         return row
     label = " ".join(unicodedata.normalize("NFC", row.label).split())
-    return Row(row.line, row.text, label)
-
-
-def _with_nan_as_none(table: Sequence[Row | Fault]) -> list[Row | Fault]:
-    """Where labels are numbers "nan" is none: so data frames write a missing one as text."""
-    labels = {row.label for row in table if isinstance(row, Row)} - {""}
-    if not all(map(_is_number, labels)):
-        return list(table)
-    return [
-        replace(row, label="") if isinstance(row, Row) and row.label.casefold() == "nan" else row
-        for row in table
-    ]
+    if label.casefold() in ("nan", "<na>"):
+        label = ""
+    return Row(row.line, unicodedata.normalize("NFC", row.text), label)
 
 
 def _is_number(label: str) -> bool:
