@@ -68,9 +68,13 @@ def create_app(
     """
     files: list[File] = []
     if registry is None:
-        load = load_what_is_good if takes_a_place else load_folder
-        files = load(settings.models_dir, settings.device, settings.precision)
-        registry = Registry([file.bundle for file in files], settings.default_model)
+        folder, device, precision = settings.models_dir, settings.device, settings.precision
+        default = settings.default_model
+        if takes_a_place:
+            files = load_what_is_good(folder, device, default, precision)
+        else:
+            files = load_folder(folder, device, precision)
+        registry = Registry([file.bundle for file in files], default)
     metrics, spans = metrics or Metrics(), spans or telemetry.spans(settings)
     metrics.serving(registry)
     if batcher is None:
@@ -148,4 +152,5 @@ def quick(settings: Settings) -> Callable[[WSGIEnvironment], bool]:
         few = length.isdigit() and int(length) <= QUICK_BODY
         return few and path != "/explain" and "HTTP_CONTENT_ENCODING" not in environ
 
-    return (lambda _: False) if settings.rate_limit_storage else is_quick
+    asks_redis = settings.rate_limit and settings.rate_limit_storage
+    return (lambda _: False) if asks_redis else is_quick

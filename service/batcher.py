@@ -184,10 +184,8 @@ class Batcher:
             return job.future
         holds_a_thread = room is None
         with self._changed:
-            # One request alone may be larger than the queue: the limits on a request hold for it.
-            too_many_texts = self._waiting_texts + len(sequences) > self._queue_texts
             too_many_requests = holds_a_thread and self._unanswered >= self._queue_requests
-            self._admit(unless=(self._jobs and too_many_texts) or too_many_requests)
+            self._admit(unless=self._too_many_with(len(sequences)) or too_many_requests)
             self._jobs.append(job)
             job.trace.waits()
             self._waiting_texts += len(sequences)
@@ -199,8 +197,7 @@ class Batcher:
 
     def _submit_small(self, job: _Job, room: waiting.WaitingRoom) -> None:
         """Queue a few texts for the thread of the loop, which this is."""
-        too_many_texts = self._small_texts + len(job.sequences) > self._queue_texts
-        self._admit(unless=self._small and too_many_texts)
+        self._admit(unless=self._too_many_with(len(job.sequences)))
         if self._read_at_once:
             self._lone = 0
         elif self._lone >= _LONE and not self._small:
@@ -215,6 +212,12 @@ class Batcher:
         self._small_texts += len(job.sequences)
         self._small_tokens += job.tokens
         job.trace.waits()
+
+    def _too_many_with(self, texts: int) -> bool:
+        """Whether there is no room for so many more. One request alone may be larger than the
+        queue: the limits on a request hold for it."""
+        waiting_now = self._waiting_texts + self._small_texts  # each as its thread last left it
+        return waiting_now > 0 and waiting_now + texts > self._queue_texts
 
     def _next_turn(self) -> None:
         self._read_at_once = False
@@ -281,7 +284,8 @@ class Batcher:
                 tokens += job.tokens
                 job.waiting, job.tokens = [], 0
         lengths = [len(job.sequences[place]) for job, place in texts]
-        passes = list(first_passes(lengths, self._batch_texts, _ROUND_TOKENS, _ROUND_TIME))
+        most_tokens = min(self._batch_tokens, _ROUND_TOKENS)
+        passes = list(first_passes(lengths, self._batch_texts, most_tokens, _ROUND_TIME))
         for place in set(range(len(texts))).difference(*passes):
             job, left = texts[place]
             job.waiting.append(left)
@@ -318,10 +322,10 @@ class Batcher:
             self._changed.notify()
         return reading.future
 
-    def _admit(self, *, unless: object) -> None:
+    def _admit(self, *, unless: bool) -> None:
         """
         Args:
-            unless: true where there is no room for one more.
+            unless: whether there is no room for one more.
 
         Raises:
             OverloadedError: there is none, or soon there will be nobody to answer.
@@ -403,8 +407,7 @@ class Batcher:
         done = reading.done
         seconds = _read_piece(reading, min(self._batch_tokens, _PIECE_TOKENS))
         if self._metrics is not None and seconds is not None:
-            tokens = sum(range(done + 1, reading.done + 1))
-            self._metrics.forward_pass(reading.bundle, reading.done - done, tokens, seconds)
+            self._metrics.forward_pass(reading.bundle, 1, reading.done - done, seconds)
         if not reading.future.done():
             self._readings.append(reading)
 

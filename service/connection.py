@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import os
 import sys
 import time
 from collections import deque
@@ -39,6 +38,9 @@ MAX_HEAD = 64 << 10
 MAX_AHEAD = 16
 # How much is read at once, in bytes: what a limit may be overstepped by.
 PIECE = 8 << 10
+# Of a body that is too large so many times what it may have is read and thrown away, so that the
+# connection can go on; one that is larger is cut short.
+FAR_TOO_LARGE = 4
 # How long a request may take to come in, in seconds.
 READ_SECONDS = 60
 # How long it is listened to a client that was refused: its answer would be lost if the connection
@@ -77,7 +79,9 @@ class Server(Protocol):
 class _Request:
     """A request as it comes in."""
 
-    __slots__ = ("body", "environ", "held_back", "keep_alive", "since", "size", "whole_head")
+    __slots__ = (
+        "body", "came", "environ", "held_back", "keep_alive", "since", "size", "whole_head",
+    )  # fmt: skip
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.environ = environ
@@ -86,6 +90,7 @@ class _Request:
         self.held_back = False  # its body comes when the client is told to go on
         self.body = bytearray()
         self.size = 0  # bytes of the body that were kept
+        self.came = 0  # bytes of it that came
         self.keep_alive = True
 
 
@@ -257,18 +262,21 @@ class Connection(asyncio.Protocol):
         except ValueError:
             self._stop("Its address cannot be read.")
         request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        if version == "1.1" and environ.get("HTTP_EXPECT", "").lower() == "100-continue":
-            # A body that is too large is refused before it is sent.
-            if length > self._server.max_body:
-                request.keep_alive = False
-                self._unwanted = True
-                self._came(request)
-            else:
-                request.held_back = True
-                self._ask_for_the_body()
-        if length > self._server.max_body:
-            request.size = self._server.max_body + 1  # nothing of it is kept
+        length, most = int(environ.get("CONTENT_LENGTH") or 0), self._server.max_body
+        waits = version == "1.1" and environ.get("HTTP_EXPECT", "").lower() == "100-continue"
+        if length > most:
+            request.size = most + 1  # nothing of it is kept
+            if waits or length > FAR_TOO_LARGE * most:
+                self._cut_short(request)
+        elif waits:
+            request.held_back = True
+            self._ask_for_the_body()
+
+    def _cut_short(self, request: _Request) -> None:
+        """Refuse a body that is too large before it has come."""
+        request.keep_alive = False
+        self._unwanted = True
+        self._came(request)
 
     def _ask_for_the_body(self) -> None:
         """Of a client that holds it back; never out of turn, which would pass for an answer."""
@@ -287,6 +295,9 @@ class Connection(asyncio.Protocol):
         if room > 0:
             request.body += body[:room]
             request.size += min(room, len(body))
+        request.came += len(body)
+        if request.came > FAR_TOO_LARGE * self._server.max_body:
+            self._cut_short(request)
 
     def on_message_complete(self) -> None:
         self._head = 0
@@ -332,9 +343,14 @@ class Connection(asyncio.Protocol):
         """Ask the application; on whichever thread the server chose. It raises nothing."""
         answer = Answer(request, self._server)
         data = answer.of(self._server.application)
-        tell(self._answered, data, answer.last)
+        tell(self._answered, data, answer.last, request.keep_alive)
 
-    def _answered(self, data: bytes, last: bool) -> None:
+    def _answered(self, data: bytes, last: bool, expects_more: bool) -> None:
+        """
+        Args:
+            last: whether the connection ends behind this answer.
+            expects_more: whether its client does not know that yet, and may have sent more.
+        """
         self._busy = False
         self.quiet_since = time.monotonic()
         if self._transport.is_closing():
@@ -345,7 +361,7 @@ class Connection(asyncio.Protocol):
             self._ahead.clear()
             if self._refusal and not last:
                 self._end_with_the_refusal()
-            elif self._unwanted:
+            elif self._unwanted or expects_more:
                 self._end_gently()
             else:
                 self._close()
@@ -405,8 +421,11 @@ class Connection(asyncio.Protocol):
             self._end_gently()
 
     def _end_gently(self) -> None:
-        """Where the client may still send."""
+        """Where the client may still send: cut off with something unread, it would lose what it
+        has not read of its answers (RFC 9112, section 9.6)."""
         self._deaf = True
+        self._unread.clear()
+        self._transport.resume_reading()
         self._transport.write_eof()
         self._loop.call_later(LINGER_SECONDS, self._transport.abort)
 
@@ -483,7 +502,7 @@ def problem(status: HTTPStatus, code: str, detail: str) -> bytes:
     again = "Retry-After: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: {_date()}\r\n{again}"
-        f"X-Request-Id: {os.urandom(16).hex()}\r\nX-Content-Type-Options: nosniff\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
         "Connection: close\r\n\r\n"
     )

@@ -41,22 +41,36 @@ def load_folder(folder: Path, device: str, precision: str = "auto") -> list[File
     return [_logged(load_file(path, where, precision)) for path in find_bundles(folder)]
 
 
-def load_what_is_good(folder: Path, device: str, precision: str = "auto") -> list[File]:
+def load_what_is_good(
+    folder: Path, device: str, default: str, precision: str = "auto"
+) -> list[File]:
     """`load_folder` for a worker that takes the place of one that died.
 
     A bad file came while the service ran, and the other workers serve what was there before: so
-    does this one, from the previous file, if there is one. What cannot be had is left out.
+    does this one, from the previous file, if there is one. What cannot be had is left out, but not
+    the default one: texts that others answer from it would be answered by another one.
+
+    Args:
+        default: the name of the bundle for texts that go to no other.
 
     Raises:
-        BundleError: the folder has no bundle at all.
+        BundleError: the folder has no bundle at all, or the default one may be what is bad.
         SettingsError: the machine has no such device.
     """
     where = torch_device(device)
     found: dict[str, File] = {}
+    bad: list[str] = []
     for path in find_bundles(folder):
         file = _first_good(path, where, precision)
-        if file is not None:
+        if file is None:
+            bad.append(str(path))
+        else:
             found.setdefault(file.bundle.metadata.name, _logged(file))
+    if bad and default not in found:
+        raise BundleError(
+            f"{', '.join(bad)}: not usable, and there is no other bundle {default!r}, which reads "
+            "what goes to none by its language. Put a good file there."
+        )
     return list(found.values())
 
 
@@ -90,6 +104,8 @@ def _first_good(path: Path, device: torch.device, precision: str) -> File | None
             return replace(load_file(source, device, precision), path=path)
         except BundleError as error:
             log.error("%s", error)
+        except Exception:  # one file must not keep others, nor gunicorn, from going on
+            log.exception("%s: loading it failed; please report this", source)
     return None
 
 

@@ -66,6 +66,8 @@ def on_starting(server):
             "connections may get that many times as much; RATE_LIMIT_STORAGE counts for all",
             settings.workers,
         )
+    if settings.rate_limit_storage and not settings.rate_limit:
+        server.log.warning("RATE_LIMIT_STORAGE limits nothing without a RATE_LIMIT: 100/minute?")
     # gunicorn's own answer to SIGHUP is new workers: seconds, twice the memory, and connections
     # that break. The workers look at the bundles instead (service/swap.py).
     server.handle_hup = lambda: server.kill_workers(signal.SIGHUP)

@@ -38,6 +38,12 @@ def prepared(folder: Path | None, temporary: str | None) -> Path:
         ) from error
 
 
+def forget(folder: Path, pid: int) -> None:
+    """Remove what a worker has left that never served: a file of each kind, however many fail."""
+    for file in folder.glob(f"*_{pid}.db"):
+        file.unlink(missing_ok=True)
+
+
 def _private(temporary: str | None) -> Path:
     try:
         folder = Path(tempfile.mkdtemp(prefix="manytone-metrics-", dir=temporary))

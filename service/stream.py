@@ -10,9 +10,11 @@ use for it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -24,8 +26,13 @@ _READ = 64 << 10
 _HIGH, _LOW = 64 << 10, 16 << 10
 # Connections that are taken in one turn of the loop: others are under way.
 _ACCEPT = 64
-# How long to wait after the system had no descriptor left for a connection, in seconds.
+# How long to wait after the system had no descriptor or memory left for a connection, in seconds.
 _ACCEPT_AGAIN = 1.0
+# What `accept` says of a connection that was lost before it was taken (accept(2)).
+_LOST = (
+    errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.ENETUNREACH, errno.EPERM,
+)  # fmt: skip
 
 
 class Listener:
@@ -50,10 +57,13 @@ class Listener:
         self._listen()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Take no more connections than have come: the system would cut those off."""
         if self._again is not None:
             self._again.cancel()
         self._loop.remove_reader(self._socket)
+        with suppress(OSError):
+            while self._take():
+                pass
         self._socket.close()
 
     def _listen(self) -> None:
@@ -63,15 +73,32 @@ class Listener:
     def _accept(self) -> None:
         for _ in range(_ACCEPT):
             try:
-                accepted, peer = self._socket.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:  # no descriptor or memory left: it would fail at once again
+                if not self._take():
+                    return
+            except OSError as error:  # it would fail at once again
                 log.error("a connection could not be taken: %s. Raise `ulimit -n`?", error.strerror)
                 self._loop.remove_reader(self._socket)
                 self._again = self._loop.call_later(_ACCEPT_AGAIN, self._listen)
                 return
-            Stream(self._loop, accepted, peer, self._protocol())
+
+    def _take(self) -> bool:
+        """
+        Returns:
+            Whether there was a connection to take, and may be another.
+
+        Raises:
+            OSError: the system has no room for one more.
+        """
+        try:
+            accepted, peer = self._socket.accept()
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:
+            if error.errno in _LOST:
+                return True
+            raise
+        Stream(self._loop, accepted, peer, self._protocol())
+        return True
 
 
 class Stream(asyncio.Transport):

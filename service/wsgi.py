@@ -10,10 +10,11 @@ import logging
 import os
 import sys
 import time
+from pathlib import Path
 
 from gunicorn.errors import AppImportError
 
-from service import logs
+from service import logs, metrics_folder
 from service.app import create_app
 from service.errors import StartError
 from service.settings import Settings
@@ -27,12 +28,19 @@ try:
     settings = Settings.from_env(os.environ)
     logs.configure(settings)
     app = create_app(settings, takes_a_place=_TAKES_A_PLACE in os.environ)
-except StartError as error:
+except Exception as error:
     if _TAKES_A_PLACE in os.environ:
-        # A file has gone bad since the others began. They serve what they have, and gunicorn starts
-        # another one after this.
-        log.error("no worker can take the place of one that ended: %s", error)
+        # A file has gone bad since the others began, or memory has run out. They serve what they
+        # have, and gunicorn starts another one after this; raised, it would stop them all.
+        reason = error if isinstance(error, StartError) else "please report this"
+        log.error(
+            "no worker can take the place of one that ended: %s",
+            reason,
+            exc_info=None if isinstance(error, StartError) else error,
+        )
+        metrics_folder.forget(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), os.getpid())
         time.sleep(_AGAIN_SECONDS)
         sys.exit(1)
-    # gunicorn prints this as one line and stops; anything else would be a traceback and a retry.
-    raise AppImportError(f"manytone cannot start: {error}") from error
+    if isinstance(error, StartError):  # gunicorn prints this as one line and stops
+        raise AppImportError(f"manytone cannot start: {error}") from error
+    raise

@@ -257,7 +257,7 @@ def test_a_request_that_finds_no_place_in_a_round_is_answered_by_later_ones(on_l
 
 def test_a_long_text_is_not_overtaken_again_and_again(on_loop, bundle):
     loop = on_loop()
-    numbers = iter(range(2, 2_000))
+    numbers = iter(range(1_000, 3_000))
 
     def come():
         loop.begin(bundle, *([[number] * 20] for number in islice(numbers, 256)))
@@ -275,6 +275,23 @@ def test_no_pass_has_more_texts_than_allowed(on_loop, bundle):
     loop.begin(bundle, *([[number]] for number in range(1, 11)))
     loop.turn(10)
     assert [len(batch) for batch in bundle.batches] == [4, 4, 2]
+
+
+def test_no_pass_has_more_tokens_than_allowed(on_loop, bundle):
+    loop = on_loop(batch_tokens=256)
+    loop.begin(bundle, *([[number] * 100] for number in range(1, 11)))
+    loop.turn(10)
+    assert [len(batch) for batch in bundle.batches] == [2] * 5
+
+
+def test_what_waits_for_the_networks_thread_takes_the_same_room(on_loop, bundle):
+    loop, quick = on_loop(queue_texts=3), Bundle("quick")
+    with busy(loop.batcher, bundle):
+        loop.begin(bundle, [[1] * 2_000], [[2] * 2_000])
+        loop.begin(quick, [[3]], [[4]])
+        assert isinstance(loop.outcomes[4], OverloadedError)
+        assert set(loop.turn(2)) == {3, 4}
+    assert set(loop.turn(4)) == {1, 2, 3, 4}
 
 
 def test_two_bundles_are_never_mixed_and_neither_takes_the_others_room(on_loop, bundle):

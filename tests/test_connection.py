@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from service.connection import (
+    FAR_TOO_LARGE,
     MAX_AHEAD,
     MAX_HEAD,
     PIECE,
@@ -259,6 +260,19 @@ def test_a_stopping_server_closes_behind_the_answer(server, client):
     server.stopping = True
     file = client.makefile("rb")
     assert ask(client, post(), file)[1]["connection"] == "close"
+    assert file.read() == b""
+
+
+def test_a_stopping_server_does_not_cut_off_what_is_unread_of_its_answer(server, client):
+    server.waits["/waits"] = Future()
+    file = client.makefile("rb")
+    client.sendall(post(b"/waits") + post() * 5_000)
+    while server.order != ["/waits"]:
+        time.sleep(0.001)
+    server.stopping = True
+    server.waits["/waits"].set_result(None)
+    time.sleep(0.1)  # a reset would have come by then, and have thrown the answer away
+    assert read_answer(client, file)[1]["connection"] == "close"
     assert file.read() == b""
 
 
@@ -521,8 +535,31 @@ def test_long_bodies_do_not_count_as_headers(server, client):
 def test_of_a_body_that_is_too_large_nothing_is_kept_and_the_connection_goes_on(client):
     file = client.makefile("rb")
     for _ in range(2):
-        body = ask(client, post(b"/", b"x" * (50 * MAX_BODY)), file)[2]
+        body = ask(client, post(b"/", b"x" * (FAR_TOO_LARGE * MAX_BODY)), file)[2]
         assert json.loads(body)["body"] == ""
+
+
+CHUNK = b"%x\r\n%b\r\n" % (MAX_BODY, b"x" * MAX_BODY)
+
+
+@pytest.mark.parametrize(
+    ("length", "body", "kept"),
+    [
+        pytest.param(b"Content-Length: 1000000", b"", 0, id="as it says before it comes"),
+        pytest.param(
+            b"Transfer-Encoding: chunked", CHUNK * (FAR_TOO_LARGE + 1), MAX_BODY + 1, id="in chunks"
+        ),
+    ],
+)
+def test_a_body_that_is_far_too_large_is_not_waited_for(client, length, body, kept):
+    file = client.makefile("rb")
+    request = b"POST / HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % length
+    status, headers, answer = ask(client, request + body, file)
+    assert (status, headers["connection"]) == (200, "close")
+    assert len(json.loads(answer)["body"]) == kept
+    for _ in range(3):  # what still comes resets nothing
+        client.sendall(CHUNK)
+    assert file.read() == b""
 
 
 def test_of_chunks_that_are_too_many_one_byte_over_the_limit_is_kept(client):

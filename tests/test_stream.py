@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import struct
 from contextlib import closing, contextmanager
@@ -246,6 +247,52 @@ def test_a_fault_of_a_protocol_ends_its_connection_and_no_other(loop, caplog):
         loop.until(lambda: also_told.data == b"hello again")
 
 
+def test_who_has_connected_when_the_listener_closes_is_let_in(loop):
+    with closing(socket.create_connection(loop.address, timeout=10)) as client:
+        client.sendall(b"hello")
+        loop.listener.close()
+        assert loop.made[0].data == b"hello"
+    another = socket.create_server(("127.0.0.1", 0))
+    loop.listener = Listener(loop.loop, another, loop._protocol)  # for the fixture to close
+
+
+class Lost:
+    """A socket whose first connection was lost before it was taken."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self.asked = 0
+
+    def accept(self):
+        self.asked += 1
+        if self.asked == 1:
+            raise OSError(errno.EPROTO, "Protocol error")
+        return self._listening.accept()
+
+    def __getattr__(self, name):
+        return getattr(self._listening, name)
+
+
+def test_one_connection_that_is_lost_keeps_no_other_waiting(caplog):
+    loop, made = asyncio.new_event_loop(), []
+    listening = Lost(socket.create_server(("127.0.0.1", 0)))
+
+    def protocol() -> Told:
+        made.append(Told())
+        return made[-1]
+
+    listener = Listener(loop, listening, protocol)
+    with closing(socket.create_connection(listening.getsockname(), timeout=10)):
+        for _ in range(2):
+            loop.run_until_complete(asyncio.sleep(0))
+        assert [told.events for told in made] == [["made"]]
+        assert caplog.text == ""
+        made[0].stream.abort()
+    listener.close()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
 class Exhausted:
     """A socket of a system that has no descriptor left, until `left` says otherwise."""
 
@@ -286,7 +333,7 @@ def test_without_descriptors_it_waits_and_then_takes_who_waits(caplog):
         loop.run_until_complete(asyncio.sleep(0.1))
         listener.close()  # while it waits: it does not come back
         loop.run_until_complete(asyncio.sleep(1.2))
-    assert listening.asked == 4
+    assert listening.asked == 5  # once more by `close`
     loop.close()
 
 

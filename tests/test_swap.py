@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from test_bundle import with_golden
 
+import service.folder
 from service.app import create_app
 from service.batcher import Batcher
 from service.bundle import save_bundle
-from service.errors import InvalidFieldError
+from service.errors import BundleError, InvalidFieldError
 from service.folder import load_folder, load_what_is_good
 from service.predictor import Predictor
 from service.registry import Registry
@@ -365,9 +366,13 @@ def test_where_nothing_may_be_written_the_swap_goes_on_and_says_so(
 # --- A worker that takes another's place ------------------------------------------------------
 
 
+def what_is_good(folder, device):
+    return load_what_is_good(folder, device, "reviews-en")
+
+
 def test_it_serves_the_previous_file_where_the_present_one_is_bad(served, folder):
     refused(served, folder, b"no bundle")
-    successor = Served(folder, load_what_is_good)
+    successor = Served(folder, what_is_good)
     assert answer(successor.registry.default) == answer(served.registry.default)
     successor.swapper.look()
     successor.swapper.look()
@@ -377,7 +382,28 @@ def test_it_serves_the_previous_file_where_the_present_one_is_bad(served, folder
 def test_it_does_without_what_it_cannot_have(folder, versions):
     (folder / "a-bad-one.pt").write_bytes(b"no bundle")
     shutil.copy(versions / "2.pt", folder / "the-same-again.pt")
-    assert Served(folder, load_what_is_good).names() == ["reviews-en", "shop"]
+    assert Served(folder, what_is_good).names() == ["reviews-en", "shop"]
+
+
+def test_a_file_that_fails_in_an_unknown_way_is_left_out_too(folder, monkeypatch, caplog):
+    load = service.folder.load_file
+
+    def fails(path, *arguments):
+        if path.stem == "shop":
+            raise RecursionError("nested too deeply")
+        return load(path, *arguments)
+
+    monkeypatch.setattr("service.folder.load_file", fails)
+    assert Served(folder, what_is_good).names() == ["reviews-en"]
+    assert "shop.pt: loading it failed" in caplog.text
+
+
+def test_it_does_not_answer_from_another_bundle_than_the_others_do(folder):
+    (folder / "reviews-en.pt").write_bytes(b"no bundle")
+    with pytest.raises(BundleError, match=r"reviews-en\.pt: not usable.*'reviews-en'"):
+        what_is_good(folder, "cpu")
+    (folder / "reviews-en.pt").unlink()  # taken away on purpose: there is nothing bad
+    assert Served(folder, what_is_good).names() == ["shop"]
 
 
 # --- Requests meanwhile -----------------------------------------------------------------------

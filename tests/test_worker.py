@@ -43,9 +43,12 @@ def test_what_keeps_nobody_waiting_runs_on_the_loop(request_, expected):
 
 
 def test_where_each_request_asks_redis_all_run_on_threads():
-    is_quick = quick(Settings(rate_limit_storage="redis://127.0.0.1"))
-    assert not is_quick(environ("GET", "/livez"))
-    assert not is_quick(environ("POST", "/predict", 80))
+    storage = "redis://127.0.0.1"
+    limits = Settings.from_env({"RATE_LIMIT": "9/minute", "RATE_LIMIT_STORAGE": storage})
+    assert not quick(limits)(environ("GET", "/livez"))
+    assert not quick(limits)(environ("POST", "/predict", 80))
+    without = quick(Settings(rate_limit_storage=storage))  # asked by nobody
+    assert without(environ("POST", "/predict", 80))
 
 
 class Connected:

@@ -29,8 +29,8 @@ Every error is a problem document (RFC 9457): `code` is for programs, `detail` f
 `/v1` and `/v2` it is `{"error": "…"}`, as those protocols have it. An unknown path is a 404
 (`not-found`); a method that a path does not take is a 405 (`method-not-allowed`) whose `Allow`
 names those it takes. GET implies HEAD, and every path takes OPTIONS. What is refused before a path
-is known, because it is no HTTP, too slow to come or too large in its headers, is a problem document
-everywhere, and has no `X-Request-Id`.
+is known, because it is no HTTP, too slow to come, too large in its headers or one connection too
+many, is a problem document everywhere, and has no `X-Request-Id`.
 
 Where the service has API keys, every path asks for one, in either of two headers, but for those
 that say otherwise; where it has none, a key that is sent is not looked at. Where it has a
