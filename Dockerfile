@@ -28,6 +28,11 @@ RUN /opt/venv/bin/python -m pip install --no-deps -r requirements/${REQUIREMENTS
  && /opt/venv/bin/python -m pip check \
  && /opt/venv/bin/python -m pip uninstall --yes pip
 
+# Whoever runs it has to be able to read them, whatever the umask was of who checked them out.
+COPY models/ /app/models/
+COPY service/ /app/service/
+RUN chmod -R a+rX /app
+
 
 FROM python:3.11-slim-bookworm
 
@@ -42,8 +47,7 @@ RUN groupadd --gid 10001 manytone \
 COPY --from=environment /opt/venv /opt/venv
 
 WORKDIR /app
-COPY models/ models/
-COPY service/ service/
+COPY --from=environment /app /app
 
 # A root file system that is read-only has no place for bytecode: compile what the service imports now.
 RUN /opt/venv/bin/python -m compileall -q service

@@ -19,8 +19,10 @@ E2E ?= tests/e2e
 # Modules of another Python have no business in .venv.
 unexport PYTHONHOME PYTHONPATH
 
+# Told no file, Compose reads docker-compose.yml and, where there is one, docker-compose.override.yml.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
-	-f docker-compose.yml $(if $(GPU),-f docker-compose.gpu.yml) $(if $(MONITORING),--profile monitoring)
+	$(if $(GPU),$(addprefix -f ,docker-compose.yml $(wildcard docker-compose.override.yml) docker-compose.gpu.yml)) \
+	$(if $(MONITORING),--profile monitoring)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -30,7 +30,9 @@ bind = f"{host}:{settings.port}"
 workers = settings.workers
 worker_class = "service.worker.LoopWorker"  # 0015: gthread and gevent cost a request twice as much
 threads = settings.threads  # for what is not quick (service/app.py)
-reuse_port = True  # without it all kept-alive connections may end on one worker
+# Without it all kept-alive connections may end on one worker. Other systems than Linux do not
+# spread them over the workers' sockets: there they share one.
+reuse_port = sys.platform == "linux"
 preload_app = False  # threads and what they hold do not survive a fork; see `import_once`
 keepalive = 75  # seconds; longer than the usual load balancer's 60, so that it closes first
 timeout = 60  # seconds without a sign of life before a worker is replaced: a heartbeat, no deadline

@@ -132,7 +132,7 @@ def test_prometheus_asks_the_service_where_it_listens(compose):
     (job,) = config["scrape_configs"]
     assert job["static_configs"] == [{"targets": ["manytone:8000"]}]
     assert job.get("metrics_path", "/metrics") == "/metrics"
-    assert compose["services"]["manytone"]["ports"] == ["${PORT:-8000}:8000"]
+    assert compose["services"]["manytone"]["ports"] == ["${BIND:-127.0.0.1}:${PORT:-8000}:8000"]
     (source,) = parsed(GRAFANA / "provisioning/datasources/prometheus.yml")["datasources"]
     assert source["jsonData"]["timeInterval"] == config["global"]["scrape_interval"]
 
