@@ -275,11 +275,7 @@ class Batcher:
         texts: list[tuple[_Job, int]] = []
         tokens = 0
         for job in jobs:
-            if not texts or (
-                job.bundle is jobs[0].bundle
-                and len(texts) + len(job.waiting) <= self._batch_texts
-                and tokens + job.tokens <= _ROUND_TOKENS
-            ):
+            if not texts or (job.bundle is jobs[0].bundle and tokens + job.tokens <= _ROUND_TOKENS):
                 texts += [(job, place) for place in job.waiting]
                 tokens += job.tokens
                 job.waiting, job.tokens = [], 0
