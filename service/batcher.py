@@ -21,7 +21,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
@@ -130,6 +130,7 @@ class Batcher:
         self._small: deque[_Job] = deque()  # these belong to the loop's thread
         self._small_texts = 0
         self._small_tokens = 0
+        self._round: deque[list[tuple[_Job, int]]] = deque()  # passes that are still to be read
         self._lone = 1  # rounds for one request each, the last ones; 0: there are others
         self._read_at_once = False  # one request of this turn of the loop was
         self._waiting_texts = 0
@@ -200,13 +201,13 @@ class Batcher:
         self._admit(unless=self._too_many_with(len(job.sequences)))
         if self._read_at_once:
             self._lone = 0
-        elif self._lone >= _LONE and not self._small:
+        elif self._lone >= _LONE and not (self._small or self._round):
             self._read_at_once = True
             room.soon(self._next_turn)
             job.trace.waits()
             self._read_round([(job, place) for place in job.waiting])
             return
-        if not self._small:
+        if not (self._small or self._round):
             room.soon(partial(self._gather, room))
         self._small.append(job)
         self._small_texts += len(job.sequences)
@@ -244,22 +245,32 @@ class Batcher:
             self._read_small(room)
 
     def _read_small(self, room: waiting.WaitingRoom) -> None:
-        """A round of small requests, on the loop's thread, and their answers; then the loop looks
-        at its connections before the next one."""
+        """Begin a round of small requests, on the loop's thread."""
         room.hold()
         try:
             self._tell_waiting()
             self._lone = 0 if len(self._small) > 1 else self._lone + 1
-            for batch in self._take_small():
+            self._round.extend(self._take_small())
+        finally:
+            self._read_pass(room)
+
+    def _read_pass(self, room: waiting.WaitingRoom) -> None:
+        """The next pass of the round. After the last one all go on whom the round has answered, and
+        another may begin. Before each the loop looks at its connections: a health check waits for
+        one pass, not for all of them."""
+        try:
+            if self._round:
+                batch = self._round.popleft()
                 self._tell_read(batch, _read(batch))
         finally:
-            if self._small:
-                # In the turn after the next: in the next one it would come before what the loop
-                # finds at its connections, and a health check would wait for two rounds.
-                room.soon(partial(room.soon, partial(self._gather, room)))
+            if self._round:
+                _in_a_turn(room, self._read_pass)
             else:
-                self._tell_waiting()
-            room.go_on()
+                if self._small:
+                    _in_a_turn(room, self._gather)
+                else:
+                    self._tell_waiting()
+                room.go_on()
 
     def _take_small(self) -> list[list[tuple[_Job, int]]]:
         """The forward passes of the next round, all for one bundle.
@@ -410,6 +421,12 @@ class Batcher:
     def _answered(self, _: Future[Probabilities]) -> None:
         with self._changed:  # a lock that _take may hold already, on this same thread
             self._unanswered -= 1
+
+
+def _in_a_turn(room: waiting.WaitingRoom, call: Callable[[waiting.WaitingRoom], None]) -> None:
+    """Call it in the loop's turn after the next: in the next one it would come before what the loop
+    finds at its connections."""
+    room.soon(partial(room.soon, partial(call, room)))
 
 
 def _read(batch: list[tuple[_Job, int]]) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from itertools import islice
@@ -230,6 +231,23 @@ def test_a_round_has_an_end_and_others_come_between(on_loop, bundle):
     # 8,000 tokens of the 16,000; then 500, which is read with none of them, and the others.
     assert [len(batch) for batch in bundle.batches] == [20, 20, 1]
     assert bundle.batches[2] == [[500]]
+
+
+def test_between_the_passes_of_a_round_the_loop_looks_at_its_connections(on_loop, bundle):
+    loop = on_loop()
+    ours, theirs = socket.socketpair()
+    seen = []
+
+    def look():
+        seen.append((len(bundle.batches), len(loop.outcomes)))
+        loop.loop.remove_reader(ours)
+
+    loop.begin(bundle, [[1]], [[2] * 300])
+    loop.loop.call_soon(lambda: loop.loop.add_reader(ours, look))
+    with ours, theirs:
+        theirs.send(b"a health check")
+        loop.turn(2)
+    assert seen == [(1, 0)]  # one pass is read; who was answered by it waits for the round's end
 
 
 def test_texts_of_like_length_are_read_first_that_come_with_the_first(on_loop, bundle):
