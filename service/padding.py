@@ -14,7 +14,7 @@ _STEP_IS_WORTH = 8
 # So many shapes of a network are made as they come; from then on one that there is will do instead
 # if the pass takes at most so many times as long with it.
 _AS_THEY_COME = 128
-_AT_MOST = 1.5
+_AT_MOST = 2.0
 
 
 def time_of_pass(texts: int, tokens: int) -> int:
@@ -117,7 +117,7 @@ class Shapes:
 
         Returns:
             N, at least `texts`, and T, at least `tokens`: up to an eighth and a sixteenth more, or
-            what takes a pass 1.5 times as long as those would.
+            what takes a pass twice as long as those would.
 
         >>> Shapes().of(3, 20), Shapes().of(33, 99)
         ((3, 20), (36, 100))
