@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 Probabilities = list[list[float]]  # N rows of K, as Python's numbers: nobody computes with them
 
 # What is read on the loop's thread: requests of up to so many tokens. A round is chosen from up to
-# so many tokens of what waits, and takes up to so long, in units of `time_of_pass`: 10 to 20 ms, in
-# which nothing else of the loop goes on.
+# so many tokens of what waits, and takes up to so long, in units of `time_of_pass`: 10 to 20 ms.
+# Nobody whom it answers goes on before its end.
 _SMALL_TOKENS = 1_024
 _ROUND_TOKENS = 8_192
 _ROUND_TIME = 12_000

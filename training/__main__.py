@@ -130,27 +130,19 @@ def _require_use(options: argparse.Namespace, parser: argparse.ArgumentParser) -
     Raises:
         TrainingError: an option was given that changes nothing beside the others.
     """
-
-    def given(*names: str) -> list[str]:
-        """Those that are neither left out nor put to 0."""
-        values = {name: getattr(options, name) for name in names}
-        return [
-            f"{option(name)}={value}"
-            for name, value in values.items()
-            if value not in (0, parser.get_default(name))
-        ]
-
-    idle = (
-        [] if options.student else [(it, "a student", "--student 1") for it in given(*OF_A_STUDENT)]
-    )
-    if not options.data:
-        idle += [
-            (it, "a file of your own", "--data FILE") for it in given("text_column", "label_column")
-        ]
-    if not (options.lm_epochs or options.teacher_lm_epochs):
-        idle += [(it, "a language model", "--lm-epochs 1") for it in given(*OF_A_LANGUAGE_MODEL)]
-    for it, what, add in idle:
-        raise TrainingError(f"{it} does nothing without {what}. Add {add}, or leave it out.")
+    models = options.lm_epochs or options.teacher_lm_epochs
+    for names, there, what, add in (
+        (OF_A_STUDENT, options.student, "a student", "--student 1"),
+        (OF_A_LANGUAGE_MODEL, models, "a language model", "--lm-epochs 1"),
+        (("text_column", "label_column"), options.data, "a file of your own", "--data FILE"),
+    ):
+        for name in () if there else names:
+            given = getattr(options, name)
+            if given not in (0, parser.get_default(name)):
+                raise TrainingError(
+                    f"{option(name)}={given} does nothing without {what}. Add {add}, or leave it "
+                    "out."
+                )
 
 
 def _train_options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -326,8 +326,8 @@ def divided_otherwise(name: str, files: Sequence[Mapping[str, str]], *, store: S
     file = find(name).divided_by
     if file is None:
         return False
-    here = digest_of(store.get(file), "sha256")
-    return any(then["file"] == file.name and then["sha256"] != here for then in files)
+    then = [known["sha256"] for known in files if known["file"] == file.name]
+    return bool(then) and digest_of(store.get(file), "sha256") not in then
 
 
 def find(name: str) -> Dataset:
