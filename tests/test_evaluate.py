@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -119,12 +118,9 @@ def test_a_text_longer_than_a_batch_is_read_alone(bundle):
 @pytest.fixture
 def mirror(tmp_path):
     """Of NSMC, divided in some way."""
-    files = {"ratings_train.txt": b"id\tdocument\tlabel\n1\tgood\t1\n"}
-    sums = ""
-    for name, data in files.items():
-        (tmp_path / name).write_bytes(data)
-        sums += f"{hashlib.sha256(data).hexdigest()}  {name}\n"
-    (tmp_path / "SHA256SUMS").write_text(sums)
+    file = tmp_path / "ratings_train.txt"
+    file.write_text("id\tdocument\tlabel\n1\tgood\t1\n")
+    (tmp_path / "SHA256SUMS").write_text(f"{digest_of(file, 'sha256')}  {file.name}\n")
     return Store(tmp_path / "no cache", tmp_path)
 
 

@@ -256,32 +256,54 @@ def test_who_has_connected_when_the_listener_closes_is_let_in(loop):
     loop.listener = Listener(loop.loop, another, loop._protocol)  # for the fixture to close
 
 
-class Lost:
-    """A socket whose first connection was lost before it was taken."""
+class Listening:
+    """A socket of which `fault` may raise something whenever `accept` is asked."""
 
-    def __init__(self, listening: socket.socket) -> None:
-        self._listening = listening
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
         self.asked = 0
 
     def accept(self):
         self.asked += 1
-        if self.asked == 1:
-            raise OSError(errno.EPROTO, "Protocol error")
-        return self._listening.accept()
+        self.fault()
+        return self._socket.accept()
 
     def __getattr__(self, name):
-        return getattr(self._listening, name)
+        return getattr(self._socket, name)
 
 
-def test_one_connection_that_is_lost_keeps_no_other_waiting(caplog):
+class Lost(Listening):
+    """Its first connection was lost before it was taken."""
+
+    def fault(self):
+        if self.asked == 1:
+            raise OSError(errno.EPROTO, "Protocol error")
+
+
+class Exhausted(Listening):
+    """The system has no descriptor left, until `left` says otherwise."""
+
+    left = False
+
+    def fault(self):
+        if not self.left:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+
+def listen(listening):
+    """A loop that listens there, its listener, and the protocols that it made."""
     loop, made = asyncio.new_event_loop(), []
-    listening = Lost(socket.create_server(("127.0.0.1", 0)))
 
     def protocol() -> Told:
         made.append(Told())
         return made[-1]
 
-    listener = Listener(loop, listening, protocol)
+    return loop, Listener(loop, listening, protocol), made
+
+
+def test_one_connection_that_is_lost_keeps_no_other_waiting(caplog):
+    listening = Lost()
+    loop, listener, made = listen(listening)
     with closing(socket.create_connection(listening.getsockname(), timeout=10)):
         for _ in range(2):
             loop.run_until_complete(asyncio.sleep(0))
@@ -293,33 +315,9 @@ def test_one_connection_that_is_lost_keeps_no_other_waiting(caplog):
     loop.close()
 
 
-class Exhausted:
-    """A socket of a system that has no descriptor left, until `left` says otherwise."""
-
-    def __init__(self, listening: socket.socket) -> None:
-        self._listening = listening
-        self.left = False
-        self.asked = 0
-
-    def accept(self):
-        self.asked += 1
-        if not self.left:
-            raise OSError(24, "Too many open files")
-        return self._listening.accept()
-
-    def __getattr__(self, name):
-        return getattr(self._listening, name)
-
-
 def test_without_descriptors_it_waits_and_then_takes_who_waits(caplog):
-    loop, made = asyncio.new_event_loop(), []
-    listening = Exhausted(socket.create_server(("127.0.0.1", 0)))
-
-    def protocol() -> Told:
-        made.append(Told())
-        return made[-1]
-
-    listener = Listener(loop, listening, protocol)
+    listening = Exhausted()
+    loop, listener, made = listen(listening)
     with closing(socket.create_connection(listening.getsockname(), timeout=10)):
         loop.run_until_complete(asyncio.sleep(0.1))
         assert listening.asked == 1  # not over and over
