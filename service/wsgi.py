@@ -29,18 +29,18 @@ try:
     logs.configure(settings)
     app = create_app(settings, takes_a_place=_TAKES_A_PLACE in os.environ)
 except Exception as error:
+    expected = isinstance(error, StartError)
     if _TAKES_A_PLACE in os.environ:
         # A file has gone bad since the others began, or memory has run out. They serve what they
         # have, and gunicorn starts another one after this; raised, it would stop them all.
-        reason = error if isinstance(error, StartError) else "please report this"
         log.error(
             "no worker can take the place of one that ended: %s",
-            reason,
-            exc_info=None if isinstance(error, StartError) else error,
+            error if expected else "please report this",
+            exc_info=None if expected else error,
         )
         metrics_folder.forget(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), os.getpid())
         time.sleep(_AGAIN_SECONDS)
         sys.exit(1)
-    if isinstance(error, StartError):  # gunicorn prints this as one line and stops
+    if expected:  # gunicorn prints this as one line and stops
         raise AppImportError(f"manytone cannot start: {error}") from error
     raise

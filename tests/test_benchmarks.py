@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_mirror import add_sums
 from scipy import sparse
 
 from benchmarks import accuracy, baselines, engine, options, request, scoring
@@ -22,7 +23,6 @@ from benchmarks.left_out import LeftOut
 from benchmarks.onnx_runtime import onnx_engine
 from benchmarks.report import Row, plot, table, write_json
 from training.datasets import Example, Store
-from training.datasets.fetch import digest_of
 
 GOOD = ["good film", "a good story", "what a good evening", "good good good", "so good it hurts"]
 BAD = ["bad film", "a bad story", "what a bad evening", "bad bad bad", "so bad it hurts"]
@@ -247,8 +247,7 @@ def mirror(tmp_path, monkeypatch) -> Path:
             known = examples(GOOD_KO, BAD_KO)
             lines += [f"{number}\t{e.text} {part}{number}\t{e.label}" for e in known]
         (folder / f"ratings_{part}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sums = [f"{digest_of(file, 'sha256')}  {file.name}\n" for file in sorted(folder.iterdir())]
-    (folder / "SHA256SUMS").write_text("".join(sums))
+    add_sums(folder)
     monkeypatch.setenv("DATASET_MIRROR", str(folder))
     return folder
 

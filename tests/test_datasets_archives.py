@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_archives import tar_gz, zipped
+from made_mirror import tar_gz, zipped
 
 from training.datasets.archives import gzip_content, tar_members, zip_member
 from training.errors import DataError

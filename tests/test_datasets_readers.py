@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import logging
 import os
 from pathlib import Path
 
 import pytest
-from made_archives import tar_gz, zipped
+from made_mirror import add_sums, sha256, tar_gz, zipped
 
 from training.datasets import DATASETS, Example, Source, Store, load_development, load_test
 from training.datasets.readers import (
@@ -311,15 +310,6 @@ def mirror(tmp_path: Path) -> Path:
     (tmp_path / "ratings_test.txt").write_text(NSMC_HEADER + "1\t시험\t1\n")
     add_sums(tmp_path)
     return tmp_path
-
-
-def add_sums(folder: Path) -> None:
-    files = [path for path in sorted(folder.iterdir()) if path.name != "SHA256SUMS"]
-    (folder / "SHA256SUMS").write_text("".join(f"{sha256(path)}  {path.name}\n" for path in files))
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def texts(examples: list[Example]) -> set[str]:

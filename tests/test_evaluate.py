@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made_mirror import add_sums, sha256
 
 from service.bundle import Bundle
 from training.datasets import Store
-from training.datasets.fetch import digest_of
 from training.errors import TrainingError
 from training.evaluate import (
     ask,
@@ -120,13 +120,13 @@ def mirror(tmp_path):
     """Of NSMC, divided in some way."""
     file = tmp_path / "ratings_train.txt"
     file.write_text("id\tdocument\tlabel\n1\tgood\t1\n")
-    (tmp_path / "SHA256SUMS").write_text(f"{digest_of(file, 'sha256')}  {file.name}\n")
+    add_sums(tmp_path)
     return Store(tmp_path / "no cache", tmp_path)
 
 
 @pytest.mark.parametrize("same", [True, False])
 def test_a_test_part_that_may_have_been_trained_on_is_refused(bundle, mirror, same):
-    here = digest_of(mirror.mirror / "ratings_train.txt", "sha256")
+    here = sha256(mirror.mirror / "ratings_train.txt")
     file = {"file": "ratings_train.txt", "sha256": here if same else "0" * 64}
     learnt = ({"name": "nsmc", "files": [file]},)
     trained = replace(bundle, metadata=replace(bundle.metadata, datasets=learnt))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import logging
 import random
 import re
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from made_mirror import add_sums
 from test_train_to_serve import Workplace
 
 from service.bundle import load_bundle
@@ -61,12 +61,7 @@ def workplace(tmp_path_factory) -> Iterator[Workplace]:
         (mirror / name).write_text(HEAD + "".join(rows), encoding="utf-8")
     unlabelled = "".join(f"{text}\n" for text, _ in reviews(200, 3))
     (mirror / "nsmc_unlabeled.txt.gz").write_bytes(gzip.compress(unlabelled.encode(), mtime=0))
-    (mirror / "SHA256SUMS").write_text(
-        "".join(
-            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
-            for file in sorted(mirror.iterdir())
-        )
-    )
+    add_sums(mirror)
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATASET_MIRROR", str(mirror))

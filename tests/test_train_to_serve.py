@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import random
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_mirror import add_sums, sha256
 
 from service.app import create_app
 from service.bundle import Bundle, load_bundle
@@ -82,8 +82,7 @@ def write_mirror(folder: Path) -> None:
         for member, count, seed in (("train", 400, 1), ("dev", 60, 2)):
             rows = "".join(f"{text} \t{label}\n" for text, label in sentences(count, seed))
             zipped.writestr(f"SST-2/{member}.tsv", f"sentence\tlabel\n{rows}")
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    (folder / "SHA256SUMS").write_text(f"{digest}  {archive.name}\n")
+    add_sums(folder)
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def test_the_bundle_says_what_it_is(trained, workplace):
     assert metadata.labels == ("negative", "positive")
     (dataset,) = metadata.datasets
     (file,) = dataset["files"]
-    digest = hashlib.sha256((workplace.folder / "mirror" / "SST-2.zip").read_bytes()).hexdigest()
+    digest = sha256(workplace.folder / "mirror" / "SST-2.zip")
     assert file == {"file": "SST-2.zip", "sha256": digest}
     assert dataset["train"] > 300
     assert dataset["validation"] > 20
