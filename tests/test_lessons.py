@@ -222,7 +222,7 @@ def test_a_slip_of_the_finger_leaves_denials_alone():
     text = "I never liked it, hardly anything worked, nothing helped"
     for seed in range(300):
         changed = english_noise(Draw(seed), text).casefold()
-        assert all(word in changed for word in ("never", "hardly", "nothing"))
+        assert re.search("ne+ver.*hardly.*nothing", changed), changed  # drawn out, it still denies
 
 
 def test_too_few_texts_are_an_error_that_names_the_capability():

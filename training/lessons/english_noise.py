@@ -21,6 +21,15 @@ _SPELT_RIGHT = frozenset(
     ["hardly", "never", "nothing", "nobody", "neither", "without", "nowhere", "anything", "barely", "useless", "worthless", "hopeless", "faultless", "flawless", "opposite", "better", "worse", "worst", "unless"]
 )  # fmt: skip
 
+# How a word is spelt, and how it is misspelt by ear.
+_BY_EAR = (
+    ("ie", "ei"), ("ei", "ie"), ("able", "ible"), ("ible", "able"), ("ent", "ant"), ("ant", "ent"),
+    ("ence", "ance"), ("ance", "ence"), ("ely", "ley"), ("ally", "aly"), ("ful", "full"),
+    ("ss", "s"), ("rr", "r"), ("mm", "m"), ("pp", "p"), ("ph", "f"), ("gh", ""), ("sc", "s"),
+    ("ai", "a"), ("ea", "ee"), ("ou", "u"), ("ck", "k"), ("y", "i"), ("or", "er"), ("er", "or"),
+)  # fmt: skip
+_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+
 _HANDLES = (
     "airline",
     "shop_help",
@@ -60,7 +69,7 @@ def _without_apostrophes(draw: Draw, text: str) -> str:
 
 
 def _mistyped(draw: Draw, text: str) -> str:
-    """Two letters swapped, one dropped or one doubled, in one long word: `serivce`"""
+    """In one long word a slip of the finger or of the ear: `serivce`, `beleive`"""
     words = text.split(" ")
     places = [n for n, word in enumerate(words) if _may_be_mistyped(word)]
     if not places:
@@ -75,11 +84,28 @@ def _may_be_mistyped(word: str) -> bool:
 
 
 def _slip(draw: Draw, word: str) -> str:
+    """Two letters swapped, one dropped, doubled or struck beside its key; or as one hears it."""
     at = 1 + draw.below(len(word) - 3)
-    kind = draw.below(3)
+    kind = draw.below(6)
     if kind == 0:
         return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    return word[:at] + word[at + 1 :] if kind == 1 else word[: at + 1] + word[at:]
+    if kind == 1:
+        return word[:at] + word[at + 1 :]
+    if kind == 2:
+        return word[: at + 1] + word[at:]
+    if kind == 3:
+        return word[:at] + _beside(draw, word[at]) + word[at + 1 :]
+    heard = [pair for pair in _BY_EAR if pair[0] in word[1:]]
+    return word[0] + word[1:].replace(*draw.one(heard), 1) if heard else word
+
+
+def _beside(draw: Draw, letter: str) -> str:
+    """`a` -> `s`; what is on no key of the three rows, such as a capital, stays."""
+    for row in _KEYS:
+        if letter in row:
+            at = row.index(letter)
+            return draw.one([row[n] for n in (at - 1, at + 1) if 0 <= n < len(row)])
+    return letter
 
 
 def _stretched(draw: Draw, text: str) -> str:
@@ -106,7 +132,8 @@ def _linked(draw: Draw, text: str) -> str:
 _CHANGES = (
     (_contracted, 0.3),
     (_without_apostrophes, 0.12),
-    (_mistyped, 0.3),
+    (_mistyped, 0.35),
+    (_mistyped, 0.15),
     (_stretched, 0.15),
     (_other_ending, 0.4),
     (lambda draw, text: text.lower(), 0.35),
@@ -117,7 +144,8 @@ _CHANGES = (
 _SLIPS = (
     (_contracted, 0.5),
     (_without_apostrophes, 0.25),
-    (_mistyped, 0.6),
+    (_mistyped, 0.7),
+    (_mistyped, 0.4),
     (_mistyped, 0.2),
     (lambda draw, text: text.lower(), 0.25),
 )

@@ -119,8 +119,8 @@ def _linked(draw: Draw, text: str) -> str:
 _CHANGES = (
     (_misspelt, 0.3),
     (_by_ear, 0.2),
-    (_unspaced, 0.25),
-    (_wrongly_spaced, 0.25),
+    (_unspaced, 0.3),
+    (_wrongly_spaced, 0.3),
     (_tailed, 0.45),
     (_linked, 0.15),
 )
@@ -128,6 +128,6 @@ _SLIPS = (
     (_misspelt, 0.5),
     (_by_ear, 0.5),
     (_by_ear, 0.2),
-    (_unspaced, 0.15),
-    (_wrongly_spaced, 0.25),
+    (_unspaced, 0.25),
+    (_wrongly_spaced, 0.35),
 )
