@@ -208,15 +208,16 @@ ENGLISH = ("imdb", "sst2", "amazon")  # what is trained on unless told
 RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
     ENGLISH: {
         "lm_epochs": 0, "crops": "random", "teachers": 1, "teacher_hidden_size": 384,
-        "teacher_lm_epochs": 1, "teacher_epochs": 2, "least_share": 0.15, "sentences": 2,
-        "lessons": 24_000, "written": 30_000, "slips": 40_000, "toneless": 4_000, "student": 1,
+        "teacher_embedding_size": 256, "teacher_lm_epochs": 3, "teacher_epochs": 3,
+        "least_share": 0.15, "sentences": 4,
+        "lessons": 24_000, "written": 54_000, "slips": 60_000, "toneless": 4_000, "student": 1,
         "blind": 1, "embedding_dropout": 0.2, "dropout": 0.3, "adversarial_norm": 0.0, "epochs": 5,
     },
     ("nsmc",): {
         "hidden_size": 256, "lm_epochs": 0, "teachers": 1, "teacher_hidden_size": 512,
         "teacher_embedding_size": 256, "teacher_lm_epochs": 5, "teacher_epochs": 3,
-        "lessons": 16_000, "written": 80_000, "slips": 80_000, "toneless": 4_000, "student": 1,
-        "blind": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 6,
+        "lessons": 16_000, "written": 100_000, "slips": 120_000, "toneless": 4_000, "student": 1,
+        "blind": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 8,
     },
 }  # fmt: skip
 # What bundles of these data sets are called.
