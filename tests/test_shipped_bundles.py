@@ -81,10 +81,10 @@ def test_it_has_golden_answers(bundle):
 @pytest.mark.parametrize(
     ("name", "dataset", "texts", "accuracy", "calibration_error"),
     [
-        pytest.param("reviews-en", "imdb", 25_000, 0.926, 0.02, id="imdb"),
-        # 872 and 1,571 texts: the error of scores that are right would be near 2 % here too.
+        pytest.param("reviews-en", "imdb", 25_000, 0.928, 0.02, id="imdb"),
+        # 872 and 1,571 texts: of scores that are right the error would still be up to 3.3 and 1.9 %.
         pytest.param("reviews-en", "sst2", 872, 0.87, 0.03, id="sst2"),
-        pytest.param("reviews-en", "amazon", 1_500, 0.905, 0.025, id="amazon"),
+        pytest.param("reviews-en", "amazon", 1_500, 0.905, 0.03, id="amazon"),
         pytest.param("reviews-ko", "nsmc", 10_000, 0.892, 0.02, id="nsmc"),
     ],
 )
@@ -171,7 +171,7 @@ def test_it_behaves(bundle):
 
 
 def test_it_reads_what_others_wrote(bundle):
-    most = {"en": 0.13, "ko": 0.10}[bundle.metadata.language]
+    most = {"en": 0.10, "ko": 0.10}[bundle.metadata.language]
     findings = behave(bundle, read_cases(UNSEEN[bundle.metadata.language]))
     failed = sum(len(finding.failures) for finding in findings)
     assert failed / sum(len(finding.capability.cases) for finding in findings) < most

@@ -6,8 +6,8 @@ from typing import Any
 
 NEGATIVE: dict[str, Any] = {
     "label": "negative",
-    "score": 0.968251,
-    "scores": {"negative": 0.968251, "positive": 0.031749},
+    "score": 0.970933,
+    "scores": {"negative": 0.970933, "positive": 0.029067},
     "model": "reviews-en",
     "tokens": 7,
     "truncated": False,
@@ -23,8 +23,8 @@ POSITIVE: dict[str, Any] = {
     "known": 1.0,
 }
 CLASSES = [
-    {"label": "negative", "score": 0.968251},
-    {"label": "positive", "score": 0.031749},
+    {"label": "negative", "score": 0.970933},
+    {"label": "positive", "score": 0.029067},
 ]
 
 
