@@ -218,6 +218,7 @@ RECIPES: dict[tuple[str, ...], dict[str, Any]] = {
         "teacher_embedding_size": 256, "teacher_lm_epochs": 5, "teacher_epochs": 3,
         "lessons": 16_000, "written": 100_000, "slips": 120_000, "toneless": 4_000, "student": 1,
         "blind": 1, "embedding_dropout": 0.1, "dropout": 0.2, "adversarial_norm": 0.0, "epochs": 8,
+        "patience": 8,
     },
 }  # fmt: skip
 # What bundles of these data sets are called.
