@@ -82,7 +82,7 @@ def test_it_has_golden_answers(bundle):
     ("name", "dataset", "texts", "accuracy", "calibration_error"),
     [
         pytest.param("reviews-en", "imdb", 25_000, 0.928, 0.02, id="imdb"),
-        # 872 and 1,571 texts: of scores that are right the error would still be up to 3.3 and 1.9 %.
+        # 872 and 1,571 texts: the error of scores that are right would still be up to 3.3 and 1.9 %
         pytest.param("reviews-en", "sst2", 872, 0.87, 0.03, id="sst2"),
         pytest.param("reviews-en", "amazon", 1_500, 0.905, 0.03, id="amazon"),
         pytest.param("reviews-ko", "nsmc", 10_000, 0.892, 0.02, id="nsmc"),
