@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from made_mirror import add_sums
 
 from training.datasets import RemoteFile, Store
 from training.datasets.fetch import Digest, Patience, digest_of
@@ -302,7 +303,7 @@ def mirror(tmp_path: Path) -> Path:
     folder = tmp_path / "mirror"
     folder.mkdir()
     (folder / "data.txt").write_bytes(BODY)
-    (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(BODY).hexdigest()}  data.txt\n")
+    add_sums(folder)
     return folder
 
 
