@@ -13,14 +13,19 @@ from training.blind import group_ids, make_blind
 from training.config import NetworkConfig
 from training.model import SentimentNetwork
 
-BUNDLE = Path(__file__).parent.parent / "models" / "reviews-en.pt"
+MODELS = Path(__file__).parent.parent / "models"
 PEOPLE = ("Polish", "Turkish", "Jewish", "gay", "Black", "Asian")
+
+
+def _shipped(name: str) -> Tokenizer:
+    """One that ships: a tiny one has no word for a group in one piece."""
+    bundle = MODELS / f"{name}.pt"
+    return Tokenizer(read_parts(read_file(bundle), bundle).tokenizer)
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    """The one that ships: a tiny one has no word for a group in one piece."""
-    return Tokenizer(read_parts(read_file(BUNDLE), BUNDLE).tokenizer)
+    return _shipped("reviews-en")
 
 
 @pytest.fixture
@@ -36,6 +41,18 @@ def test_they_are_words_of_one_subword(tokenizer):
         assert tokenizer.encode(people)[0] in ids
     assert not {tokenizer.unk_id, tokenizer.pad_id} & set(ids)
     for word in ("good", "neighbour", "man"):
+        assert not set(tokenizer.encode(word)) & set(ids)
+
+
+def test_korean_has_its_own():
+    """One word for each kind, and neither genders nor the words beside them."""
+    tokenizer = _shipped("reviews-ko")
+    ids = group_ids("ko", tokenizer)
+    assert len(ids) > 30
+    for people in ("한국", "일본인", "기독교", "불교", "흑인", "동성애자"):
+        assert tokenizer.encode(people)[0] in ids
+    assert not {tokenizer.unk_id, tokenizer.pad_id} & set(ids)
+    for word in ("할머니", "여자", "이혼한", "신자인", "직원", "영화"):
         assert not set(tokenizer.encode(word)) & set(ids)
 
 

@@ -12,16 +12,24 @@ import logging
 import torch
 
 from service.tokenizer import Tokenizer
-from training.lessons.written import GROUPS
+from training.lessons import english_words, korean_words
 from training.model import SentimentNetwork
 
 log = logging.getLogger(__name__)
 
+_WORDS = {
+    "en": [word for kind in ("nat", "rel", "eth", "orient") for word in english_words.WORDS[kind]],
+    "ko": [
+        *(word for kind in ("nat", "rel", "eth", "orient") for word in korean_words.WORDS[kind]),
+        *(f"{country}인" for country in korean_words.WORDS["nat"]),
+        *("무슬림", "유대인", "힌두교도", "무신론자", "아시아인", "아랍인", "동양인", "서양인"),
+    ],
+}
+
 
 def group_ids(language: str, tokenizer: Tokenizer) -> list[int]:
     """The words for nationality, religion, ethnicity and orientation that are one subword each."""
-    words = (word for group in GROUPS.get(language, []) for word in group)
-    encoded = (tokenizer.encode(word) for word in words)
+    encoded = (tokenizer.encode(word) for word in _WORDS.get(language, []))
     return sorted({ids[0] for ids in encoded if len(ids) == 1 and ids[0] != tokenizer.unk_id})
 
 

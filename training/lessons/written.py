@@ -48,8 +48,8 @@ def sentences(language: str, *, texts: int, seed: int) -> list[Example]:
 
 
 def of_a_group(language: str, draw: Draw, text: str) -> str:
-    """The text with a nationality, religion, ethnicity or orientation before one person, where it
-    speaks of one: whoever did it, the tone is the same.
+    """The text with a nationality, religion, ethnicity or orientation (in Korean also a gender)
+    before one person, where it speaks of one: whoever did it, the tone is the same.
 
     `Our driver was late` -> `Our Polish driver was late`
     """
@@ -57,7 +57,7 @@ def of_a_group(language: str, draw: Draw, text: str) -> str:
     if not found:
         return text
     at = found.start("person")
-    return f"{text[:at]}{draw.one(draw.one(GROUPS[language]))} {text[at:]}"
+    return f"{text[:at]}{draw.one(draw.one(_GROUPS[language]))} {text[at:]}"
 
 
 _PERSON = {
@@ -77,7 +77,7 @@ _PERSON = {
         r"주인공|룸메이트|동료)(?=[들이가은는을를도한의께 ]|$)"
     ),
 }
-GROUPS = {
+_GROUPS = {
     "en": [english_words.WORDS[name] for name in ("nat", "rel", "eth", "orient")],
     "ko": [
         korean_words.WORDS["nat"],
