@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +21,14 @@ from service.app import create_app
 from service.bundle import load_bundle, save_bundle
 from service.settings import Settings
 from training.__main__ import main
-from training.base import load_base, take_weights
+from training.base import load_base, require_fit, take_weights
 from training.config import NetworkConfig
-from training.datasets import Columns, Example, load_own
+from training.datasets import Columns, Development, Example, load_own
 from training.datasets.own import ordered
 from training.datasets.splits import folded
 from training.errors import DataError, TrainingError
 from training.model import SentimentNetwork
+from training.reviews import Reviews
 
 SHIPPED = Path(__file__).parent.parent / "models" / "reviews-en.pt"
 COLUMNS = Columns("text", "label")
@@ -336,6 +338,16 @@ def test_fine_tuning_learns_a_rare_class_from_few_texts(workplace, capsys):
             id="validation that was trained on",
         ),
         pytest.param(
+            ["--language", "de", "--blind", "1"],
+            "--blind=1: there are none for reviews in 'de'; there are for en and ko",
+            id="blind to unknown words",
+        ),
+        pytest.param(
+            ["--language", "de", "--student", "1", "--slips", "9"],
+            "--slips=9: there are none for reviews in 'de'",
+            id="slips of another language",
+        ),
+        pytest.param(
             ["--language", "en", "--lessons", "9"],
             "--lessons=9: there are none for reviews in 'en' with the classes neg, pos",
             id="lessons of other classes",
@@ -353,11 +365,41 @@ def test_a_mistake_is_one_clear_message(workplace, tiny_bundle, capsys, argument
     assert not (workplace / "models").exists()
 
 
-def tiny_with_sizes(bundle):
+def tiny_with_sizes(bundle, *more):
     knobs = {"embedding_size": 8, "hidden_size": 8, "seed": 7}
-    learnt = ({"name": "shop.csv", "files": []},)
+    columns = {"text": "text", "label": "label"}
+    learnt = ({"name": "shop.csv", "files": [], "columns": columns}, *more)
     metadata = replace(bundle.metadata, hyper_parameters=knobs, datasets=learnt)
     return replace(bundle, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "refused"),
+    [
+        pytest.param("sst2", 1, None, id="that of its first training"),
+        pytest.param("sst2", 7, "was trained on sst2 with seed 1", id="that of its last one"),
+        pytest.param("imdb", 3, None, id="nothing that it knows"),
+        pytest.param("shop.csv", 7, None, id="its own file"),
+        pytest.param("grown.csv", 8, "was trained on shop.csv with seed 7", id="another name"),
+    ],
+)
+def test_the_seed_is_that_of_the_training_that_learnt_the_data(
+    tmp_path, tiny_bundle, name, seed, refused
+):
+    through = {"name": "sst2", "files": [], "through": "reviews-en", "seed": 1}
+    save_bundle(tmp_path / "base.pt", tiny_with_sizes(tiny_bundle, through))
+    base = load_base(tmp_path / "base.pt")
+    entry = {"name": name} | ({"columns": {}} if name.endswith(".csv") else {})
+    reviews = Reviews("en", ("a", "b"), {name: Development([], [], [], [])}, {}, (entry,))
+    recipe = {
+        "fit": {"seed": seed},
+        "teach": {"student": 0},
+        "network": base.fixed(),
+        "text": {},
+        "pretrain": {},
+    }
+    with pytest.raises(TrainingError, match=refused) if refused else nullcontext():
+        require_fit(base, recipe, reviews)
 
 
 def test_a_file_named_as_a_bundle_that_ships_does_not_replace_it(workplace, capsys):

@@ -146,7 +146,8 @@ def test_what_the_teacher_made_of_them_counts_more_than_the_language_model(workp
     """Where teacher and student are of one width, they have one language model."""
     taught_vectors = Run.taught_vectors
     monkeypatch.setattr(Run, "taught_vectors", lambda run: np.full_like(taught_vectors(run), 0.5))
-    knobs = KNOBS | {"teachers": 1, "teacher_hidden_size": 0, "teacher_embedding_size": 0}
+    knobs = KNOBS | {"teachers": 1}
+    knobs |= {"teacher_hidden_size": 0, "teacher_embedding_size": 0, "teacher_lm_epochs": 0}
     assert workplace.train("even", **knobs | {"learning_rate": 1e-9, "averaging": 0.0}) == 0
     vectors = load_bundle(workplace.bundle("even")).module.vectors.float().numpy()
     np.testing.assert_allclose(vectors, 0.5, atol=2e-3)

@@ -108,6 +108,21 @@ def test_every_config_is_behind_an_option():
             id="a language model that is left out",
         ),
         pytest.param(
+            ["--student", "0", "--lm-dropout", "0.2"],
+            "--lm-dropout=0.2 does nothing without a language model",
+            id="the language model of nobody",
+        ),
+        pytest.param(
+            ["--dataset", "sst2", "--student", "1", "--teacher-lm-epochs", "3"],
+            "--teacher-lm-epochs=3 does nothing without a teacher that has a width of its own",
+            id="a teacher as wide as its student",
+        ),
+        pytest.param(
+            ["--dataset", "sst2", "--least-share", "0.2"],
+            "--least-share=0.2 does nothing without several data sets",
+            id="a share of one",
+        ),
+        pytest.param(
             ["--label-column", "stars"], "--label-column=stars does nothing without", id="columns"
         ),
         pytest.param(["--output", "models/x"], "ends in .pt", id="a bundle by no bundle's name"),

@@ -58,8 +58,12 @@ def _listed(defaults: Mapping[str, object]) -> str:
 
 
 # Shown above a group of knobs.
+_RECIPES = " ".join(
+    f"With {' '.join(names)}: {_listed(defaults)}." for names, defaults in RECIPES.items()
+)
 _OTHER_DEFAULTS = {
-    "network": "--from takes the bundle's sizes.",
+    "network": "--from takes the bundle's sizes. Knobs of this group and the others have other "
+    f"defaults with the data sets of the bundles that ship. {_RECIPES}",
     "training": f"Defaults with --data: {_listed(OWN_DEFAULTS)}. With --from: "
     f"{_listed(BASE_DEFAULTS)}.",
 }
@@ -130,10 +134,19 @@ def _require_use(options: argparse.Namespace, parser: argparse.ArgumentParser) -
     Raises:
         TrainingError: an option was given that changes nothing beside the others.
     """
-    models = options.lm_epochs or options.teacher_lm_epochs
+    # A teacher of the student's own width begins with the student's language model.
+    width = options.student and (
+        options.teacher_hidden_size not in (0, options.hidden_size)
+        or options.teacher_embedding_size not in (0, options.embedding_size)
+    )
+    models = options.lm_epochs or (width and options.teacher_lm_epochs)
+    several = not options.data and len(options.dataset) > 1
+    own_width = "a teacher that has a width of its own"
     for names, there, what, add in (
         (OF_A_STUDENT, options.student, "a student", "--student 1"),
+        (("teacher_lm_epochs",), width, own_width, "--teacher-hidden-size 384"),
         (OF_A_LANGUAGE_MODEL, models, "a language model", "--lm-epochs 1"),
+        (("least_share",), several, "several data sets", "--dataset imdb sst2"),
         (("text_column", "label_column"), options.data, "a file of your own", "--data FILE"),
     ):
         for name in () if there else names:

@@ -46,9 +46,11 @@ class Base:
         }
 
     def datasets(self) -> tuple[Mapping[str, Any], ...]:
-        """What the weights have learnt from already: its terms hold for what is made from them."""
+        """What the weights have learnt from already, through which bundle and with which seed: its
+        terms hold for what is made from them."""
         metadata = self.bundle.metadata
-        return tuple({"through": metadata.name, **entry} for entry in metadata.datasets)
+        learnt = {"through": metadata.name, "seed": metadata.hyper_parameters.get("seed")}
+        return tuple({**learnt, **entry} for entry in metadata.datasets)
 
 
 def load_base(path: Path) -> Base:
@@ -73,15 +75,7 @@ def require_fit(base: Base, recipe: Mapping[str, Any], reviews: Reviews) -> None
             f"{name} reads {metadata.language!r}, the reviews are in {language!r}: its "
             "subwords and words are of no use there. Train without --from."
         )
-    asked = recipe["fit"]["seed"]
-    seed = metadata.hyper_parameters.get("seed", asked)
-    again = sorted({entry["name"] for entry in metadata.datasets}.intersection(reviews.parts))
-    if again and asked != seed:
-        raise TrainingError(
-            f"--seed={asked}: {name} was trained on {', '.join(again)} with seed "
-            f"{seed}. Another one would validate on texts that it has learnt. Use --seed {seed} "
-            "(SEED with make), or train without --from."
-        )
+    _require_its_seed(base, recipe["fit"]["seed"], reviews)
     if recipe["teach"]["student"]:
         raise TrainingError(
             "--student 1 and --from do not go together: a student begins anew, with teachers of "
@@ -98,6 +92,24 @@ def require_fit(base: Base, recipe: Mapping[str, Any], reviews: Reviews) -> None
             f"{name} decides the sizes of what is made from it, so that these cannot be: "
             f"{', '.join(other)}. Leave them out, or train without --from."
         )
+
+
+def _require_its_seed(base: Base, asked: int, reviews: Reviews) -> None:
+    """The seed cuts the validation part: texts that the bundle has learnt must not be in it.
+
+    Raises:
+        TrainingError: it was trained on some of the data with another seed.
+    """
+    own = any("columns" in entry for entry in reviews.described)
+    for entry in base.datasets():
+        # A file of one's own may have grown and be called otherwise since.
+        shared = entry["name"] in reviews.parts or (own and "columns" in entry)
+        if shared and entry["seed"] not in (None, asked):
+            raise TrainingError(
+                f"--seed={asked}: {base.bundle.metadata.name} was trained on {entry['name']} with "
+                f"seed {entry['seed']}. Another one may validate on texts that it has learnt. Use "
+                f"--seed {entry['seed']} (SEED with make), or train without --from."
+            )
 
 
 def take_weights(network: SentimentNetwork, base: Base, labels: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ from training.model import SentimentNetwork
 
 log = logging.getLogger(__name__)
 
-_WORDS = {
+BLIND_TO = {
     "en": [word for kind in ("nat", "rel", "eth", "orient") for word in english_words.WORDS[kind]],
     "ko": [
         *(word for kind in ("nat", "rel", "eth", "orient") for word in korean_words.WORDS[kind]),
@@ -29,7 +29,7 @@ _WORDS = {
 
 def group_ids(language: str, tokenizer: Tokenizer) -> list[int]:
     """The words for nationality, religion, ethnicity and orientation that are one subword each."""
-    encoded = (tokenizer.encode(word) for word in _WORDS.get(language, []))
+    encoded = (tokenizer.encode(word) for word in BLIND_TO.get(language, []))
     return sorted({ids[0] for ids in encoded if len(ids) == 1 and ids[0] != tokenizer.unk_id})
 
 

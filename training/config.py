@@ -124,8 +124,8 @@ class TeachConfig:
     )
     written: int = knob(
         0,
-        "sentences that were written one by one to the same end; beyond the 8,000 that there are, "
-        "half of them misspelt",
+        "sentences that were written one by one to the same end; beyond as many as there are they "
+        "come again, half of them misspelt",
     )
     slips: int = knob(
         0, "misspelt copies of short texts, to be answered as the texts are without their slips"

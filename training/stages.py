@@ -25,6 +25,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from service.tokenizer import Tokenizer
 from training.base import Base, take_weights
 from training.batches import Batches, BatchMaker, ResampledBatches
+from training.blind import BLIND_TO
 from training.checkpoint import Run
 from training.config import (
     FitConfig,
@@ -38,7 +39,7 @@ from training.datasets import Example
 from training.errors import TrainingError
 from training.fit import Fitter
 from training.lessons import GRAMMARS, LESSON_LABELS, lessons, written
-from training.lessons.slips import misspelt
+from training.lessons.slips import SLIPS, misspelt
 from training.lessons.toneless import toneless
 from training.model import SentimentNetwork
 from training.precision import mixed_precision
@@ -444,8 +445,16 @@ class Workshop:
 def require_use_of_lessons(recipe: Recipe, reviews: Reviews) -> None:
     """
     Raises:
-        TrainingError: texts of our own making are asked for and there are none for such reviews.
+        TrainingError: texts or words of our own choosing are asked for and there are none for such
+            reviews.
     """
+    for name, there in (("slips", SLIPS), ("blind", BLIND_TO)):
+        asked = getattr(recipe.teach, name)
+        if asked and reviews.language not in there:
+            raise TrainingError(
+                f"{option(name)}={asked}: there are none for reviews in {reviews.language!r}; "
+                f"there are for {' and '.join(there)}. Leave it out."
+            )
     if reviews.labels == LESSON_LABELS and reviews.language in GRAMMARS:
         return
     for name in ("lessons", "written"):
