@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from training.config import NetworkConfig, PretrainConfig
 from training.errors import TrainingError
 from training.model import SentimentNetwork
 from training.pretrain import LanguageModel, Pretrainer, how_likely_drawn
+from training.steps import read_steps
 
 CPU = torch.device("cpu")
 VOCABULARY = 12
@@ -153,6 +155,15 @@ def test_after_an_interruption_it_goes_on_to_the_same_result(tmp_path, step):
     resumed = network()
     pretrainer(tmp_path / "stopped", resumed, lm_epochs=3).pretrain()
     assert_same_weights(resumed.state_dict(), whole.state_dict())
+    steps = [
+        replace(row, seconds=0)
+        for row in read_steps(Run(tmp_path / "stopped").steps("language-model"))
+    ]
+    straight = read_steps(Run(tmp_path / "whole").steps("language-model"))
+    assert steps == [replace(row, seconds=0) for row in straight]
+    assert [row.step for row in steps] == list(range(1, 3 * len(TEXTS) // 10 + 1))
+    assert sum(row.texts for row in steps) == 3 * len(TEXTS)
+    assert steps[-1].loss < steps[0].loss
 
 
 def test_a_loss_that_is_no_number_stops_it_with_advice(tmp_path):

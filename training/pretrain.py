@@ -13,6 +13,7 @@ The axes are those of `training/model.py`; further
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
@@ -34,6 +35,7 @@ from training.loop import (
 )
 from training.model import RecurrentLayer, SentimentNetwork, spare_texts
 from training.precision import mixed_precision
+from training.steps import Step, StepLog
 
 log = logging.getLogger(__name__)
 
@@ -207,14 +209,22 @@ class Pretrainer:
         """
         self._restore()
         self._model.train()
-        with StopSignal() as stop:
+        with (
+            StepLog(self._run.steps(self._stage), self._progress.steps) as steps,
+            StopSignal() as stop,
+        ):
             while self._progress.epoch < self._config.lm_epochs:
-                self._one_epoch(stop)
+                self._one_epoch(stop, steps)
                 self._save()
                 if stop.asked:  # too late for a step to notice
                     raise Interrupted
 
-    def _one_epoch(self, stop: StopSignal) -> None:
+    def _one_epoch(self, stop: StopSignal, steps: StepLog) -> None:
+        def logged(batch: Batch) -> float:
+            step = self._one_step(batch)
+            steps.add(step)
+            return step.loss
+
         progress, epochs = self._progress, self._config.lm_epochs
         one_epoch(
             self._batches(progress.epoch),
@@ -222,7 +232,7 @@ class Pretrainer:
             stop,
             title=f"language model {progress.epoch + 1}/{epochs}",
             texts=len(self._texts),
-            step=self._one_step,
+            step=logged,
             save=self._save,
         )
         progress.epoch += 1
@@ -230,7 +240,8 @@ class Pretrainer:
         log.info("language model, epoch %d of %d: loss %.4f", progress.epoch, epochs, loss)
         progress.step, progress.loss = 0, 0.0
 
-    def _one_step(self, batch: Batch) -> float:
+    def _one_step(self, batch: Batch) -> Step:
+        begun = time.monotonic()
         steps = self._progress.steps
         rate = half_cosine(self._config.lm_learning_rate, steps, self._total_steps)
         rate *= warm_up(steps, self._total_steps)
@@ -240,9 +251,19 @@ class Pretrainer:
             loss = self._model(batch.ids, batch.lengths)
         value = require_number(loss.item(), steps, "Take a smaller --lm-learning-rate.")
         loss.backward()
-        nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        norm = nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         self._optimizer.step()
-        return value
+        return Step(
+            epoch=self._progress.epoch + 1,
+            step=steps + 1,
+            loss=value,
+            adversarial_loss=None,
+            learning_rate=rate,
+            gradient_norm=norm.item(),
+            tokens=int(batch.lengths.sum()),
+            texts=len(batch.lengths),
+            seconds=time.monotonic() - begun,
+        )
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         return self._texts.epoch(self._seed * 1_000_003 + epoch, self._device)

@@ -23,12 +23,12 @@ class Step:
 
     epoch: int  # from 1
     step: int  # from 1, counted through all epochs
-    loss: float  # mean over the texts
+    loss: float  # mean over the texts, or over what a language model foretells
     adversarial_loss: float | None  # the same, against the push; None where it is left out
     learning_rate: float
     gradient_norm: float  # before it is clipped
     tokens: int
-    texts: int
+    texts: int  # of a language model: pieces of texts
     seconds: float
 
 
