@@ -158,6 +158,9 @@ def test_a_parquet_text_that_is_no_utf8_is_named_by_its_row(tmp_path):
         pytest.param("a.csv", "review,stars".encode("utf-16-le"), "it is UTF-16", id="no mark"),
         pytest.param("a.csv.gz", gzip.compress("a,b".encode("utf-16")), "it is UTF-16", id="both"),
         pytest.param("a.csv", b'"review,stars\na,1\n', "line 1: unexpected end", id="open quote"),
+        pytest.param(
+            "a.csv", "리뷰,라벨\n".encode("cp949"), "columns are not UTF-8 (Excel", id="CP949"
+        ),
         pytest.param("a.jsonl", b'{"a": 1}', "no column 'review' and no column 'stars'", id="key"),
         pytest.param("a.csv.gz", b"no gzip", "damaged", id="no gzip"),
         pytest.param("a.csv.gz", gzip.compress(b"review,stars\n")[:-9], "damaged", id="cut short"),

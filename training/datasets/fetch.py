@@ -204,8 +204,9 @@ def _download(file: RemoteFile, path: Path, patience: Patience) -> None:
     """Leaves the checked file at `path`, or the bytes so far in `path`.part and an error."""
     if file.url is None:
         raise DataError(
-            f"{path}: missing or damaged, and it has no public address. Copy it there by hand, "
-            "or set DATASET_MIRROR=DIR to a folder that holds it."
+            f"{path}: missing, or not what it was when it was first read, and it has no public "
+            "address. Copy it there by hand, or set DATASET_MIRROR=DIR to a folder that holds it; "
+            f"if it is there and the right one, delete {path.name}.sha256 beside it."
         )
     part = _beside(path, ".part")
     expected = file.digest or _recorded(path)

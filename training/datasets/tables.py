@@ -22,6 +22,7 @@ from training.errors import DataError
 
 # Characters. An open quotation mark would otherwise make one field of the rest of the file.
 _LONGEST_FIELD = 131_072
+_NOT_UTF8 = "not UTF-8 (Excel: save as “CSV UTF-8”)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _checked(row: Row | Fault) -> Row | Fault:
     try:
         content.encode()
     except UnicodeEncodeError:
-        return Fault(row.line, "not UTF-8 (Excel: save as “CSV UTF-8”)")
+        return Fault(row.line, _NOT_UTF8)
     return row
 
 
@@ -128,6 +129,8 @@ def _require_columns(path: Path, wanted: Columns, found: Sequence[str]) -> None:
             f"{' (or the name .tsv)' * (apart == chr(9))}. Save it with commas: LibreOffice asks "
             "for the sign when it saves, Excel takes the system's list separator."
         )
+    if missing and any(_printable(name) != name[:40] for name in found):
+        raise DataError(f"{path}: the names of its columns are {_NOT_UTF8}.")
     if missing:
         raise DataError(
             f"{path}: no column {' and no column '.join(map(repr, missing))}; there are "
