@@ -31,7 +31,7 @@ import torch
 from benchmarks.baselines import BASELINES, Baseline, Degrees, Learner, Material
 from benchmarks.left_out import LeftOut
 from benchmarks.machine import described
-from benchmarks.options import RUNS, at_least, folder_of
+from benchmarks.options import MODELS, RUNS, at_least, folder_of
 from benchmarks.report import Row, plot, table, write_json
 from service.archive import find_bundles
 from service.bundle import Bundle, BundleError, load_bundle
@@ -143,9 +143,10 @@ def compare(language: str, datasets: Sequence[str], options: argparse.Namespace)
 
 
 def _is_whole(comparison: Comparison, options: argparse.Namespace) -> bool:
-    """A part of the comparison must not take the place of all of it."""
+    """A part of the comparison must not take the place of all of it, nor one of other bundles."""
     everything = _by_language(DATASETS)[comparison.language]
-    return not (options.texts or options.only) and list(comparison.tests) == everything
+    part = options.texts or options.only or list(comparison.tests) != everything
+    return not part and options.models == MODELS
 
 
 def _write(stem: Path, rows: Sequence[Row], facts: dict[str, Any]) -> None:

@@ -348,6 +348,7 @@ class FastText(Learner):
 
     def load(self, path: Path) -> None:
         self._model = self._fasttext.load_model(str(path))
+        self.chosen = self._model.f.getArgs().epoch
         self.megabytes = _megabytes(path)
 
 

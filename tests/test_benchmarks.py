@@ -115,6 +115,7 @@ def test_a_peer_that_was_kept_answers_as_before(peer, name, language, tmp_path):
     kept = list(tmp_path.iterdir())
     accuracy.learn_or_load(again, name, material(), tmp_path)
     assert list(tmp_path.iterdir()) == kept
+    assert again.chosen == learner.chosen
     assert again.megabytes == learner.megabytes == kept[0].stat().st_size / 1e6
     texts = ["a good film", "bad", "neither", ""]
     np.testing.assert_array_equal(again.positive(texts), learner.positive(texts))
@@ -316,6 +317,7 @@ def test_a_bundle_that_cannot_be_loaded_is_left_out(mirror, tmp_path, capsys):
         pytest.param(["--dataset", "sst2"], False, id="a data set alone"),
         pytest.param(["--texts", "9"], False, id="a sample"),
         pytest.param(["--only", "vader"], False, id="a peer alone"),
+        pytest.param(["--models", "mine"], False, id="other bundles"),
     ],
 )
 def test_a_part_of_the_comparison_does_not_take_the_place_of_all_of_it(arguments, whole):

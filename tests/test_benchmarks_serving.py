@@ -568,6 +568,7 @@ def test_a_health_check_that_nobody_answers_has_failed():
         pytest.param(["--cases", "mix"], False, id="a case alone"),
         pytest.param(["--connections", "1"], False, id="few connections"),
         pytest.param(["--rounds", "1"], False, id="a round alone"),
+        pytest.param(["--models", "mine"], False, id="other bundles"),
     ],
 )
 def test_a_part_of_the_comparison_does_not_take_the_place_of_all_of_it(arguments, whole):

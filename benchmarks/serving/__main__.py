@@ -37,7 +37,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.machine import described
-from benchmarks.options import at_least, folder_of
+from benchmarks.options import MODELS, at_least, folder_of
 from benchmarks.serving import cost, load, soak
 from benchmarks.serving.measure import Found, Plan, measured
 from benchmarks.serving.reading import BUNDLE
@@ -105,7 +105,8 @@ def _compare(options: argparse.Namespace, place: Place, bundle: Bundle) -> int:
     summary = rows(found.figures)
     whole = _is_whole(options) and not found.left_out
     path = (options.output or folder_of(whole=whole)) / options.name
-    write_json(path.with_suffix(".json"), content(found, _facts(options, bundle)))
+    facts = {**_facts(options, bundle), "rounds": options.rounds, "quick": options.quick}
+    write_json(path.with_suffix(".json"), content(found, facts))
     plot(path.with_suffix(".png"), summary)
     print(f"wrote {path}.json and {path}.png", flush=True)
     wanted = [
@@ -134,7 +135,8 @@ def _cost(options: argparse.Namespace, place: Place, bundle: Bundle) -> int:
 
         cost.costs(servers(place.cores)[OURS], place, bundle, options.seconds, done)
     print(cost.table(found), flush=True)
-    path = (options.output or folder_of(whole=options.seconds >= SECONDS)) / "cost"
+    whole = options.seconds >= SECONDS and options.models == MODELS
+    path = (options.output or folder_of(whole=whole)) / "cost"
     write_json(path.with_suffix(".json"), {**_facts(options, bundle), **cost.content(found)})
     cost.plot(path.with_suffix(".png"), found)
     print(f"wrote {path}.json and {path}.png", flush=True)
@@ -153,7 +155,8 @@ def _soak(options: argparse.Namespace, place: Place, bundle: Bundle) -> int:
             advance,
         )  # fmt: skip
     print(soak.report(found), flush=True)
-    path = (options.output or folder_of(whole=options.soak >= SOAK_MINUTES)) / "soak.json"
+    whole = options.soak >= SOAK_MINUTES and options.models == MODELS
+    path = (options.output or folder_of(whole=whole)) / "soak.json"
     facts = {
         **_facts(options, bundle),
         "minutes": options.soak,
@@ -174,14 +177,12 @@ def _facts(options: argparse.Namespace, bundle: Bundle) -> dict[str, Any]:
             "ours and our Predictor": bundle.precision,
             "as documented": "float32",
         },
-        "rounds": options.rounds,
         "seconds": options.seconds,
-        "quick": options.quick,
     }
 
 
 def _is_whole(options: argparse.Namespace) -> bool:
-    """A part of the comparison must not take the place of all of it."""
+    """A part of the comparison must not take the place of all of it, nor one of other bundles."""
     return not (
         options.servers
         or options.quick
@@ -189,6 +190,7 @@ def _is_whole(options: argparse.Namespace) -> bool:
         or set(options.connections) != set(CONNECTIONS)
         or options.seconds < SECONDS
         or options.rounds < ROUNDS
+        or options.models != MODELS
     )
 
 
@@ -227,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="a first look: no sweep, fewer and shorter loads"
     )
-    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of the bundles")
+    parser.add_argument("--models", type=Path, default=MODELS, help="folder of the bundles")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where files go, in any case")
     parser.add_argument("--name", default="serving", help="what the comparison's files are called")
     alone = parser.add_mutually_exclusive_group()
