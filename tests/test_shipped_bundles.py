@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from service.contract.operations import OPERATIONS
 from service.settings import Settings
 from training.behave import behave
 from training.behaviours.files import UNSEEN, read_cases
+from training.card import write_card
 from training.datasets import Store, load_test
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -54,6 +56,15 @@ def bundle(request) -> Bundle:
     if not path.is_file():
         pytest.fail(f"{path} does not ship: `make train` makes it")
     return load_bundle(path)  # replays its golden answers
+
+
+def test_its_card_is_what_today_s_code_writes(bundle, tmp_path):
+    """So that the command in it makes this bundle, whatever the recipe is by now."""
+    name = bundle.metadata.name
+    shutil.copytree(MODELS / name, tmp_path / name)
+    write_card(tmp_path / f"{name}.md", bundle.metadata)
+    written = (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+    assert (MODELS / f"{name}.md").read_text(encoding="utf-8") == written
 
 
 def in_batches(bundle: Bundle, sequences: list[list[int]], size: int) -> np.ndarray:

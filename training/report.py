@@ -177,7 +177,7 @@ def _epochs_done(steps: Sequence[Step]) -> npt.NDArray[np.float64]:
 
 def _validation(axes: Axes, metadata: Metadata, history: Sequence[Mapping[str, float]]) -> None:
     epochs = [entry["epoch"] for entry in history]
-    names = sorted(entry["name"] for entry in metadata.datasets if entry["name"] in history[0])
+    names = sorted({entry["name"] for entry in metadata.datasets}.intersection(history[0]))
     for name, shown, colour in _coloured(names):
         axes.plot(epochs, [entry[name] for entry in history], "o-", color=colour, label=shown)
     kept = metadata.hyper_parameters.get("best_epoch")
