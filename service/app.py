@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ def create_app(
     *,
     registry: Registry | None = None,
     batcher: Batcher | None = None,
-    takes_a_place: bool = False,
+    began_with: Mapping[str, str] | None = None,
     metrics: Metrics | None = None,
     spans: Spans | None = None,
 ) -> Application:
@@ -58,8 +58,8 @@ def create_app(
     Args:
         registry: which bundles to serve instead of those in `settings.models_dir`.
         batcher: already started, instead of one with the limits in `settings`.
-        takes_a_place: whether another worker has died, and this one has to serve what the others
-            do: a bad bundle is then no reason not to start.
+        began_with: for a worker that takes the place of one that died, and has to serve what the
+            others do: as in `load_what_is_good`.
         metrics: those that the batcher was given.
         spans: where requests go as spans, instead of where the settings say.
 
@@ -70,10 +70,10 @@ def create_app(
     if registry is None:
         folder, device, precision = settings.models_dir, settings.device, settings.precision
         default = settings.default_model
-        if takes_a_place:
-            files = load_what_is_good(folder, device, default, precision)
-        else:
+        if began_with is None:
             files = load_folder(folder, device, precision)
+        else:
+            files = load_what_is_good(folder, device, default, began_with, precision)
         registry = Registry([file.bundle for file in files], default)
     metrics, spans = metrics or Metrics(), spans or telemetry.spans(settings)
     metrics.serving(registry)

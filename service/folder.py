@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,35 +43,40 @@ def load_folder(folder: Path, device: str, precision: str = "auto") -> list[File
 
 
 def load_what_is_good(
-    folder: Path, device: str, default: str, precision: str = "auto"
+    folder: Path, device: str, default: str, began_with: Mapping[str, str], precision: str = "auto"
 ) -> list[File]:
     """`load_folder` for a worker that takes the place of one that died.
 
     A bad file came while the service ran, and the other workers serve what was there before: so
-    does this one, from the previous file, if there is one. What cannot be had is left out, but not
-    the default one: texts that others answer from it would be answered by another one.
+    does this one, from the previous file, if there is one. A bad file that came anew is left out.
 
     Args:
-        default: the name of the bundle for texts that go to no other.
+        default: the name of the bundle for texts that go to no other, as in `Shelf`.
+        began_with: what was there as the service began: names of bundles by names of files.
 
     Raises:
-        BundleError: the folder has no bundle at all, or the default one may be what is bad.
+        BundleError: the folder has no bundle at all, or one of those cannot be had that the others
+            still serve: texts would be answered by another one here.
         SettingsError: the machine has no such device.
     """
     where = torch_device(device)
     found: dict[str, File] = {}
-    bad: list[str] = []
+    bad: set[str] = set()
     for path in find_bundles(folder):
         file = _first_good(path, where, precision)
         if file is None:
-            bad.append(str(path))
+            bad.add(path.name)
         else:
             found.setdefault(file.bundle.metadata.name, _logged(file))
-    if bad and default not in found:
-        raise BundleError(
-            f"{', '.join(bad)}: not usable, and there is no other bundle {default!r}, which reads "
-            "what goes to none by its language. Put a good file there."
-        )
+    names = began_with.values()
+    kept = default if default in names else min(names, default=default)
+    for file_name, name in began_with.items():
+        # Of those whose file is gone, the others go on with the default one alone.
+        if name not in found and (file_name in bad or name == kept):
+            raise BundleError(
+                f"{folder / file_name}: not usable, or gone, and the other workers serve the "
+                f"bundle {name!r} from it. Put a good file there."
+            )
     return list(found.values())
 
 

@@ -1,6 +1,8 @@
 """gunicorn's settings (https://docs.gunicorn.org/en/stable/settings.html), each with its reason."""
 
+import errno
 import gc
+import json
 import os
 import signal
 import socket
@@ -58,6 +60,9 @@ class Logger(glogging.Logger):
 logger_class = Logger
 
 
+began_with = {}  # names of bundles, by names of their files
+
+
 def on_starting(server):
     """Say once, before there are workers, what would keep each of them from starting."""
     refuse_bad_bundles_and_keys()
@@ -81,7 +86,7 @@ def refuse_bad_bundles_and_keys():
     # Without torch, in a moment. Whether the network answers as it did is for the workers to see.
     try:
         for path in find_bundles(settings.models_dir):
-            read_parts(read_file(path), path)
+            began_with[path.name] = read_parts(read_file(path), path).metadata.name
         if settings.api_keys or settings.api_keys_file:
             Keys(settings.api_keys, settings.api_keys_file)
     except StartError as error:
@@ -97,10 +102,15 @@ def refuse_taken_port():
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
+            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            advice = (
+                "Stop what listens there, or choose another port: make serve PORT=8001"
+                if taken
+                else "HOST is to be an address of this machine: 127.0.0.1, or 0.0.0.0 for all"
+            )
             sys.exit(
                 f"manytone cannot start: HOST={settings.host} PORT={settings.port} cannot be used "
-                f"({error.strerror}). Stop what listens there, or choose another port: "
-                "make serve PORT=8001"
+                f"({error.strerror}). {advice}"
             )
 
 
@@ -109,7 +119,7 @@ def post_fork(server, worker):
     # SIGHUP would end a worker that is still loading: it waits until there is a handler.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     if worker.age > settings.workers:  # gunicorn numbers them from 1, and this is one more
-        os.environ["MANYTONE_TAKES_A_PLACE"] = "1"
+        os.environ["MANYTONE_BEGAN_WITH"] = json.dumps(began_with)
 
 
 def import_once():

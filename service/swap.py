@@ -115,8 +115,10 @@ class Swapper:
         before, now = self._last_look, _stamps(self._folder)
         self._last_look = now
         done = []
+        gone = before.keys() - now.keys()
         for path, stamp in now.items():
-            if stamp != self._dealt_with.get(path):
+            # What was refused for another file's sake may be right once that is gone.
+            if (gone and path in self._problems) or stamp != self._dealt_with.get(path):
                 done.append(self._take(path, stamp, settled=before.get(path) == stamp))
         for path in self._dealt_with.keys() - now.keys():
             done.append(self._let_go(path, settled=path not in before))

@@ -6,6 +6,7 @@ What it imports itself has been there before (`import_once` in gunicorn.conf.py)
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -21,16 +22,18 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_TAKES_A_PLACE = "MANYTONE_TAKES_A_PLACE"  # set by gunicorn.conf.py, in this process
+# Set by gunicorn.conf.py in a worker that takes another's place.
+_told = os.environ.get("MANYTONE_BEGAN_WITH")
+_began_with = None if _told is None else json.loads(_told)
 _AGAIN_SECONDS = 5
 
 try:
     settings = Settings.from_env(os.environ)
     logs.configure(settings)
-    app = create_app(settings, takes_a_place=_TAKES_A_PLACE in os.environ)
+    app = create_app(settings, began_with=_began_with)
 except Exception as error:
     expected = isinstance(error, StartError)
-    if _TAKES_A_PLACE in os.environ:
+    if _began_with is not None:
         # A file has gone bad since the others began, or memory has run out. They serve what they
         # have, and gunicorn starts another one after this; raised, it would stop them all.
         log.error(

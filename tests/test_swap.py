@@ -234,6 +234,20 @@ def test_a_second_file_of_one_bundle_is_refused(served, folder, versions):
     assert "Two bundles are called 'reviews-en'" in served.problems()["another.pt"]
 
 
+@pytest.mark.parametrize("name", ["reviews-en", "shop"])
+def test_a_second_file_is_taken_once_the_first_is_removed_as_advised(served, folder, name):
+    shutil.copy(folder / f"{name}.pt", folder / "another.pt")
+    for _ in range(2):
+        served.swapper.look()
+    assert "Two bundles are called" in served.problems()["another.pt"]
+    (folder / f"{name}.pt").unlink()
+    for _ in range(3):
+        served.swapper.look()
+        assert served.names() == ["reviews-en", "shop"]
+    assert served.problems() == {}
+    assert served.outcomes == [("another", "rejected"), ("another", "swapped")]
+
+
 def test_another_bundle_in_the_place_of_one_is_refused(served, folder, versions):
     refused(served, folder, (versions / "shop.pt").read_bytes())
     assert "'shop', but served from it is 'reviews-en'" in served.problems()["reviews-en.pt"]
@@ -367,7 +381,8 @@ def test_where_nothing_may_be_written_the_swap_goes_on_and_says_so(
 
 
 def what_is_good(folder, device):
-    return load_what_is_good(folder, device, "reviews-en")
+    began_with = {"reviews-en.pt": "reviews-en", "shop.pt": "shop"}
+    return load_what_is_good(folder, device, "reviews-en", began_with)
 
 
 def test_it_serves_the_previous_file_where_the_present_one_is_bad(served, folder):
@@ -389,21 +404,41 @@ def test_a_file_that_fails_in_an_unknown_way_is_left_out_too(folder, monkeypatch
     load = service.folder.load_file
 
     def fails(path, *arguments):
-        if path.stem == "shop":
+        if path.stem == "new":
             raise RecursionError("nested too deeply")
         return load(path, *arguments)
 
+    shutil.copy(folder / "shop.pt", folder / "new.pt")
     monkeypatch.setattr("service.folder.load_file", fails)
-    assert Served(folder, what_is_good).names() == ["reviews-en"]
-    assert "shop.pt: loading it failed" in caplog.text
+    assert Served(folder, what_is_good).names() == ["reviews-en", "shop"]
+    assert "new.pt: loading it failed" in caplog.text
 
 
-def test_it_does_not_answer_from_another_bundle_than_the_others_do(folder):
-    (folder / "reviews-en.pt").write_bytes(b"no bundle")
-    with pytest.raises(BundleError, match=r"reviews-en\.pt: not usable.*'reviews-en'"):
+@pytest.mark.parametrize("name", ["reviews-en", "shop"])
+def test_it_does_not_begin_without_a_bundle_that_the_others_serve(folder, name):
+    data = (folder / f"{name}.pt").read_bytes()
+    (folder / f"{name}.pt").write_bytes(b"no bundle")
+    with pytest.raises(BundleError, match=rf"{name}\.pt: not usable.*'{name}'"):
         what_is_good(folder, "cpu")
-    (folder / "reviews-en.pt").unlink()  # taken away on purpose: there is nothing bad
-    assert Served(folder, what_is_good).names() == ["shop"]
+    (folder / "elsewhere.pt").write_bytes(data)
+    assert Served(folder, what_is_good).names() == ["reviews-en", "shop"]
+
+
+def test_of_bundles_whose_file_is_gone_the_others_serve_the_default_one_alone(folder):
+    data = (folder / "reviews-en.pt").read_bytes()
+    (folder / "reviews-en.pt").unlink()
+    with pytest.raises(BundleError, match=r"reviews-en\.pt: not usable, or gone"):
+        what_is_good(folder, "cpu")
+    (folder / "reviews-en.pt").write_bytes(data)
+    (folder / "shop.pt").unlink()
+    assert Served(folder, what_is_good).names() == ["reviews-en"]
+
+
+def test_where_the_default_bundle_never_was_the_first_by_name_is_it(folder):
+    began_with = {"b.pt": "reviews-en", "c.pt": "shop"}
+    (folder / "reviews-en.pt").unlink()
+    with pytest.raises(BundleError, match=r"b\.pt: .*'reviews-en'"):
+        load_what_is_good(folder, "cpu", "no such bundle", began_with)
 
 
 # --- Requests meanwhile -----------------------------------------------------------------------

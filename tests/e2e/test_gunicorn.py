@@ -682,8 +682,14 @@ def test_a_port_just_left_is_taken_again(serving):
     [
         pytest.param({"PORT": "abc"}, ["PORT='abc'", "1 to 65535"], id="a port of letters"),
         pytest.param({"PORT": "70000"}, ["PORT='70000'"], id="a port too high"),
-        pytest.param({"HOST": "no such host"}, ["HOST=no such host"], id="no such host"),
-        pytest.param({"HOST": "203.0.113.1"}, ["HOST=203.0.113.1"], id="another machine's address"),
+        pytest.param(
+            {"HOST": "no such host"}, ["HOST=no such host", "0.0.0.0 for all"], id="no such host"
+        ),
+        pytest.param(
+            {"HOST": "203.0.113.1"},
+            ["HOST=203.0.113.1", "address of this machine"],
+            id="another machine's address",
+        ),
         pytest.param({"WORKERS": "0"}, ["WORKERS='0'"], id="no workers"),
         pytest.param({"DEVICE": "gpu"}, ["DEVICE='gpu'", "cuda:N"], id="an unknown device"),
         pytest.param({"DEVICE": "cuda:7"}, ["DEVICE='cuda:7'", "cpu works"], id="a missing GPU"),
