@@ -21,8 +21,8 @@ EXIT_CODES = """exit status:
   1    it failed; standard error says why
   2    the command line, or what it names, does not fit
   3    score: all is written, but some rows were rejected
-  130  stopped by Ctrl-C
-  143  stopped by SIGTERM
+  130  stopped by Ctrl-C; serve: 0
+  143  stopped by SIGTERM; serve: 0
 """
 
 

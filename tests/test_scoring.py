@@ -394,6 +394,7 @@ def test_bad_rows_of_json_lines_go_aside(run, tmp_path):
         b'{"other": "x"}',
         b'{"text": null}',
         b'{"text": "caf\xe9"}',
+        b'{"text": "good", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"text": "good", "label": 5}',
         b'{"text": "bad"}',
     ]
@@ -403,9 +404,9 @@ def test_bad_rows_of_json_lines_go_aside(run, tmp_path):
     padding = b"\n".join([b'{"text": "good"}'] * 1_000)
     write(tmp_path / "a.jsonl", padding + b"\n" + b"\n".join(lines))
     summary, _ = run("a.jsonl", "out.jsonl", chunk_rows=500)
-    assert (summary.scored, summary.rejected) == (1_002, 7)
+    assert (summary.scored, summary.rejected) == (1_002, 8)
     found = read_lines(tmp_path / "out.jsonl.rejected.jsonl")
-    assert [row["line"] for row in found] == list(range(1_002, 1_009))
+    assert [row["line"] for row in found] == list(range(1_002, 1_010))
     assert [row["reason"].split(" (")[0] for row in found] == [
         "not JSON",
         "not a JSON object, expected {…}",
@@ -413,6 +414,7 @@ def test_bad_rows_of_json_lines_go_aside(run, tmp_path):
         "no text in 'text'",
         "no text in 'text'",
         "not UTF-8 at byte 13 of the row",
+        "nested too deeply",
         "it has a field 'label' already, as the answer would",
     ]
 

@@ -6,12 +6,12 @@ import argparse
 
 import msgspec
 
-from service.cli.parts import predictor, refuse_long
+from service.cli.parts import predictor, refuse_unfit
 from service.cli.terminal import coloured, explained
 
 
 def run(options: argparse.Namespace) -> int:
-    refuse_long(options.text, options)
+    refuse_unfit(options.text, options)
     with predictor(options) as reader:
         answer = reader.explain(options.text, options.model)
     if options.json:

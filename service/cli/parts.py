@@ -44,11 +44,15 @@ def predictor(options: argparse.Namespace) -> Iterator[Predictor]:
         batcher.stop()
 
 
-def refuse_long(text: str, options: argparse.Namespace) -> None:
+def refuse_unfit(text: str, options: argparse.Namespace) -> None:
     """
     Raises:
         UsageError: the service would not take it either.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("The text is not UTF-8.") from error
     most = settings(options).max_characters
     if len(text) > most:
         raise UsageError(f"{len(text):,} characters; a text may have {most:,} (MAX_CHARACTERS).")

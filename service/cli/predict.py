@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from service.cli.parts import predictor, refuse_long
+from service.cli.parts import predictor, refuse_unfit
 from service.cli.terminal import prediction
 from service.errors import UsageError
 
@@ -16,7 +16,7 @@ from service.errors import UsageError
 def run(options: argparse.Namespace) -> int:
     with predictor(options) as reader:
         for text in _texts(options.text):
-            refuse_long(text, options)
+            refuse_unfit(text, options)
             [answer] = reader.predict([text], options.model)
             line = (
                 msgspec.json.encode(answer).decode() if options.json else prediction(text, answer)

@@ -6,10 +6,15 @@ import argparse
 import os
 import sys
 
-from service.cli.environment import ROOT, environment
+from service.cli.environment import ROOT, environment, settings
 
 
 def run(options: argparse.Namespace) -> int:
+    """
+    Raises:
+        SettingsError: a variable or an option has a value it cannot have.
+    """
+    settings(options)  # refused here with the exit status of every command
     config = ROOT / "service" / "gunicorn.conf.py"
     command = [sys.executable, "-m", "gunicorn", "-c", str(config), "service.wsgi:app"]
     environ = environment(options)

@@ -122,6 +122,8 @@ def _json(raw: bytes, plan: Plan) -> Row:
         text = msgspec.json.decode(values.get(plan.text_column) or b"null")
     except UnicodeDecodeError as error:
         raise _not_utf8(error) from error
+    except RecursionError as error:
+        raise RowError("nested too deeply") from error
     except msgspec.ValidationError as error:
         raise RowError("not a JSON object, expected {…}") from error
     except msgspec.DecodeError as error:

@@ -223,7 +223,7 @@ def _fields_of(lines: list[bytes]) -> tuple[str, ...]:
     for line in lines:
         try:
             names.update(dict.fromkeys(_object.decode(line)))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue  # it will be rejected when it is read
     return tuple(names)
 
