@@ -35,12 +35,15 @@ OPEN_FOLDERS = ("/page/",)
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-API-Key, X-Request-Id",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Encoding, Content-Type, Inference-Header-Content-Length, "
+        "Traceparent, X-API-Key, X-Request-Id"
+    ),
     "Access-Control-Max-Age": "7200",  # seconds; browsers cut what is longer
 }
 _EXPOSED = (
-    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, Server-Timing, "
-    "WWW-Authenticate, X-Request-Id"
+    "Inference-Header-Content-Length, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
+    "Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id"
 )
 
 

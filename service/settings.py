@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -148,9 +149,14 @@ class Settings:
 
 def default_workers(device: str) -> int:
     """One worker per core, or one alone where a GPU does the work."""
-    if device.startswith("cuda") or (device == "auto" and _sees_a_gpu()):
+    if device.startswith("cuda") or (device == "auto" and _has_cuda() and _sees_a_gpu()):
         return 1
     return usable_cores()
+
+
+def _has_cuda() -> bool:
+    """Whether PyTorch is a build for GPUs; asked without importing it."""
+    return not version("torch").endswith("+cpu")
 
 
 def _sees_a_gpu(devices: Path = Path("/dev")) -> bool:

@@ -339,6 +339,7 @@ def test_a_browser_learns_what_it_may_send_without_a_key_and_uncounted(client_wi
     assert "POST" in response.headers["Access-Control-Allow-Methods"].split(", ")
     allowed = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
     assert {"content-type", "authorization", "x-api-key", "x-request-id"} <= set(allowed)
+    assert {"content-encoding", "inference-header-content-length", "traceparent"} <= set(allowed)
     assert response.headers["Access-Control-Max-Age"] == "7200"
     assert response.headers["Vary"] == "Origin"
 

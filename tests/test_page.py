@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def words():
     """The dictionaries of strings.js, one per language."""
     text = (FOLDER / "strings.js").read_text(encoding="utf-8")
     return json.loads(text[text.index("{") : text.rindex("}") + 1])
+
+
+def test_what_editors_leave_behind_stops_nothing_and_is_not_served(monkeypatch, tmp_path):
+    folder = shutil.copytree(FOLDER, tmp_path / "page")
+    for name in (".DS_Store", ".page.js.swp", "page.js~"):
+        (folder / name).write_bytes(b"\x00\xff")
+    (folder / "folder").mkdir()
+    monkeypatch.setattr(page, "_FOLDER", folder)
+    app = Flask("page", static_folder=None)
+    app.register_blueprint(page.blueprint(Settings()))
+    assert app.test_client().get("/page/page.js").status_code == 200
+    assert app.test_client().get("/page/page.js~").status_code == 404
 
 
 def test_the_page_is_html_and_carries_the_limits(client):

@@ -190,6 +190,16 @@ def test_a_gpu_gets_one_worker(device, workers):
 
 
 @pytest.mark.parametrize(
+    ("build", "workers"), [("2.13.0+cpu", 7), ("2.13.0+cu130", 1), ("2.13.0", 1)]
+)
+def test_a_gpu_that_this_build_of_pytorch_cannot_use_counts_for_none(monkeypatch, build, workers):
+    monkeypatch.setattr("service.settings.version", {"torch": build}.get)
+    monkeypatch.setattr("service.settings._sees_a_gpu", lambda: True)
+    monkeypatch.setattr("service.settings.usable_cores", lambda: 7)
+    assert default_workers("auto") == workers
+
+
+@pytest.mark.parametrize(
     ("files", "sees"),
     [(["nvidia0"], True), (["nvidia12", "null"], True), (["dxg"], True), (["nvidiactl"], False)],
 )

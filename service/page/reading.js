@@ -127,6 +127,7 @@ function go(read) {
 }
 
 function rest() {
+  if (shown.words.length === 0) return; // a long text before it is coloured
   $("place").value = $("place").max;
   showMoment(shown.words.length, false);
 }

@@ -103,8 +103,9 @@ export function pause(seconds, signal) {
 export function sendable(text) {
   const whole = text.replace(/\p{Surrogate}/gu, "\ufffd"); // half a pair has no UTF-8
   let kept = whole.length > limits.characters ? Array.from(whole).slice(0, limits.characters).join("") : whole;
-  while (bytesOf(kept) > limits.bytes - ENVELOPE) {
-    kept = Array.from(kept).slice(0, kept.length >> 1).join("");
+  while (kept && bytesOf(kept) > limits.bytes - ENVELOPE) {
+    const characters = Array.from(kept);
+    kept = characters.slice(0, characters.length >> 1).join("");
   }
   return { text: kept, cut: kept.length < whole.length };
 }

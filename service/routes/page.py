@@ -56,7 +56,9 @@ class _File:
 
 def blueprint(settings: Settings) -> Blueprint:
     routes = Blueprint("page", __name__)
-    files = {path.name: _file(path, settings) for path in _FOLDER.iterdir()}
+    # Editors and file managers leave files of their own behind.
+    parts = (path for path in _FOLDER.iterdir() if path.suffix in _TYPES)
+    files = {path.name: _file(path, settings) for path in parts}
 
     @routes.get("/")
     def index() -> Response:

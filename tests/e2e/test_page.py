@@ -712,6 +712,23 @@ def test_the_limits_of_the_service_are_kept(visit):
         assert asked[-1][-1] == "😀" * 30
 
 
+def test_a_text_larger_than_a_body_may_be_is_cut_between_characters(visit):
+    def tighten(page):
+        def rewrite(route):
+            text = re.sub('bytes="[0-9]+"', 'bytes="1000"', route.fetch().text())
+            route.fulfill(body=text, content_type="text/html; charset=utf-8")
+
+        page.route(re.compile("/$"), rewrite)
+
+    with visit(before=tighten) as page:
+        sent = []
+        page.on("request", lambda request: sent.append(request))
+        type_in(page, "😀" * 300)
+        answered(page)
+        [asked] = {r.post_data_json["text"] for r in sent if r.url.endswith("/explain")}
+        assert asked == "😀" * 75
+
+
 CSV_CASES = [
     ("a,b\r\n1,2\r\n", [["a", "b"], ["1", "2"]]),
     ('a,"b, ""c"""\n', [["a", 'b, "c"']]),
