@@ -22,8 +22,8 @@ class Shelf:
 
     Args:
         bundles: at least one.
-        default: the name of the bundle for a text in a language that none has; when there is no
-            such bundle, the first by name.
+        default: the name of the bundle for a text that no Korean one reads; when there is no such
+            bundle, the first by name.
 
     Raises:
         BundleError: there is none, or two have the same name.

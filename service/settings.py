@@ -41,7 +41,7 @@ class Settings:
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     precision: str = "auto"  # auto: bfloat16 where the processor has it; or float32
     models_dir: Path = Path("models")
-    default_model: str = "reviews-en"  # for texts in a language that no bundle has
+    default_model: str = "reviews-en"  # for what no Korean bundle reads
     models_watch: float = 0.0  # seconds between two looks at the folder; 0: only on SIGHUP
     max_body_bytes: int = 4 << 20  # of a request
     max_texts: int = 1_000  # of a request

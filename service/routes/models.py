@@ -18,7 +18,9 @@ from service.swap import FileProblem, Swapper
 class ServedModel(Metadata):
     """A bundle's metadata, and how it is served."""
 
-    default: Annotated[bool, Meta(description="Reads texts in a language that no bundle has.")]
+    default: Annotated[
+        bool, Meta(description="Reads every text that is not Korean, and all if no bundle is.")
+    ]
     device: Annotated[str, Meta(description="Where its network runs: `cpu`, `cuda:0`.")]
 
 
