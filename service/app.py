@@ -111,6 +111,7 @@ def create_app(
 
     app = Application("manytone", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False  # /models//NAME is an unknown path, not a redirect in HTML
     # Set by gunicorn.conf.py to a function that tells whether the worker is stopping.
     app.extensions["draining"] = lambda: False
     app.extensions["swapper"] = swapper  # gunicorn.conf.py asks it to look on SIGHUP

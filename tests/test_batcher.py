@@ -408,3 +408,55 @@ def test_a_thread_that_died_is_not_alive(bundle):
     assert not batcher.alive
     with pytest.raises(OverloadedError):
         batcher.submit(bundle, one_token(1), later())
+
+
+# --- A reading, token by token ---------------------------------------------------------------
+
+
+def test_a_reading_is_answered_after_each_token(start, bundle):
+    ids = list(range(1, 31))
+    assert read(start(batch_tokens=100).submit_reading(bundle, ids, later())) == ids
+    pieces = [piece for _, piece in bundle.batches]
+    assert [number for piece in pieces for number in piece] == ids
+    ends = np.cumsum([len(piece) for piece in pieces])
+    assert all(len(piece) * end <= 100 for piece, end in zip(pieces, ends, strict=True))
+    assert len(pieces) > 3
+
+
+def test_other_requests_are_read_between_the_pieces_of_a_reading(start, bundle):
+    batcher = start(batch_tokens=4)
+    with busy(batcher, bundle):
+        reading = batcher.submit_reading(bundle, [1, 2, 3, 4], later())
+        other = batcher.submit(bundle, one_token(7), later())
+    assert read(reading) == [1, 2, 3, 4]
+    assert read(other) == [7]
+    assert bundle.batches.index([[7]]) < len(bundle.batches) - 2  # not behind the whole reading
+
+
+def test_a_reading_past_its_deadline_is_dropped(start, bundle):
+    batcher = start()
+    with busy(batcher, bundle):
+        late = batcher.submit_reading(bundle, [1, 2], time.monotonic())
+    with pytest.raises(DeadlineError, match="the text is long"):
+        late.result(SECONDS)
+    assert read(batcher.submit(bundle, one_token(5), later())) == [5]
+
+
+def test_a_reading_at_which_the_network_fails_takes_no_other_request_with_it(start, bundle, caplog):
+    batcher = start()
+    with busy(batcher, bundle), caplog.at_level(logging.ERROR):
+        bad = batcher.submit_reading(bundle, [1, POISON], later())
+        good = batcher.submit_reading(bundle, [3, 4], later())
+    with pytest.raises(RuntimeError, match="the network failed"):
+        bad.result(SECONDS)
+    assert read(good) == [3, 4]
+    assert "a text of 2 tokens" in caplog.text
+
+
+def test_readings_count_as_requests_that_wait(start, bundle):
+    batcher = start(queue_requests=2)
+    with busy(batcher, bundle):
+        reading = batcher.submit_reading(bundle, [1], later())
+        with pytest.raises(OverloadedError, match="More requests"):
+            batcher.submit_reading(bundle, [2], later())
+    assert read(reading) == [1]

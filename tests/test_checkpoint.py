@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from training import checkpoint
-from training.checkpoint import Interrupted, Run
+from training import checkpoint, loop
+from training.batches import Batch
+from training.checkpoint import Interrupted, Run, StopSignal
 from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
 from training.errors import TrainingError
 from training.stages import Recipe
@@ -46,6 +48,41 @@ def test_a_checkpoint_comes_back_as_it_was(unfinished):
 def test_there_is_none_before_the_first(run):
     run.begin(recipe(), resume=False, restart=False)
     assert run.load("fit", CPU) is None
+
+
+def test_a_run_adds_its_time_up_and_tells_it_with_its_threads(run, tmp_path, monkeypatch):
+    run.begin(recipe(), resume=False, restart=False)
+    times = iter([100.0, 160.0, 1_000.0, 1_030.0])
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(times))
+    with run.timed():
+        pass
+    with pytest.raises(Interrupted), run.timed():  # however it ends
+        raise Interrupted
+    run.tell_time(tmp_path / "models" / "tiny")
+    told = json.loads((tmp_path / "models" / "tiny" / "time.json").read_bytes())
+    assert told == {"seconds": 90, "threads": torch.get_num_threads()}
+
+
+def test_other_code_that_goes_on_is_told(run, caplog):
+    run.begin(recipe(), resume=False, restart=False)
+    for commit in ("one", "one"):
+        run.told_commit(commit)
+    assert caplog.text == ""
+    run.told_commit("two")
+    assert "began at commit one and goes on at two" in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "saved"), [(-1, 4), (3_600, 0)])
+def test_a_checkpoint_is_left_every_few_minutes(monkeypatch, seconds, saved):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", seconds)
+    text = torch.zeros(1, dtype=torch.int64)
+    batches = [Batch(text.unsqueeze(0), text + 1, text, text)] * 4
+    saves = []
+    loop.one_epoch(
+        batches, loop.Progress(), StopSignal(), title="epoch", texts=4,
+        step=lambda batch: 1.0, save=lambda: saves.append("saved"),
+    )  # fmt: skip
+    assert len(saves) == saved
 
 
 def test_tokenizer_and_vectors_are_kept(run, tokenizer):

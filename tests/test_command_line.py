@@ -253,17 +253,44 @@ def alive_in(group: int) -> bool:
     return True
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")
+def test_a_process_that_is_ended_from_outside_ends_the_run_and_the_next_goes_on(
+    models_dir, tmp_path
+):
+    write_rows(tmp_path / "a.csv")
+    output = tmp_path / "out.csv"
+    score = ["score", tmp_path / "a.csv", "-o", output, "--workers", "1"]
+    process = start(*score, models_dir=models_dir, start_new_session=True)
+    end = time.monotonic() + SECONDS
+    while not noted_rows(output) and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.005)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    (scores,) = [
+        child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+    os.kill(int(scores), signal.SIGKILL)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert "error: A process that scores was ended from outside" in err
+    assert "Traceback" not in err
+    assert 0 < noted_rows(output) < ROWS
+    process = start(*score, "--json", models_dir=models_dir)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 3, err
+    assert json.loads(out)["scored"] == ROWS - ROWS // 100
+
+
 def test_a_run_that_is_interrupted_and_killed_loses_no_row_and_doubles_none(models_dir, tmp_path):
     write_rows(tmp_path / "a.csv")
     output = tmp_path / "out.csv"
     score = ["score", tmp_path / "a.csv", "-o", output, "--workers", "1"]
-    for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
         process = start(*score, models_dir=models_dir, start_new_session=True)
         found, err = stopped(process, output, number)
         assert found == code, err
         assert not output.exists()
         assert 0 < noted_rows(output) < ROWS
-        if number == signal.SIGINT:
+        if number != signal.SIGKILL:
             assert "The same command goes on from here." in err
             assert "Traceback" not in err
         end = time.monotonic() + SECONDS

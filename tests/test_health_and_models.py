@@ -100,7 +100,9 @@ def test_a_model_is_shown_as_in_the_list(client):
         assert json.loads(client.get(f"/models/{shown['name']}").get_data()) == shown
 
 
-@pytest.mark.parametrize("path", ["/models/none", "/models/", "/models/reviews-en/x", "/health"])
+@pytest.mark.parametrize(
+    "path", ["/models/none", "/models/", "/models//reviews-en", "/models/reviews-en/x", "/health"]
+)
 def test_what_is_not_there_is_not_found(client, path):
     document = assert_problem(client.get(path), 404, "not-found")
     assert path in document["detail"]

@@ -6,6 +6,7 @@ import itertools
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from service.padding import Shapes, of_like_length
@@ -39,6 +40,19 @@ def passes(lengths, batch_tokens):
 )
 def test_a_round_is_cut_into_passes(lengths, batch_tokens, expected):
     assert passes(lengths, batch_tokens) == expected
+
+
+def test_padding_costs_less_than_the_passes_it_saves_and_no_text_is_lost():
+    lengths = np.random.default_rng(1).integers(1, 300, 200).tolist()
+    cut = passes(lengths, 2_000)
+    assert sorted(length for batch in cut for length in batch) == sorted(lengths)
+    for batch in cut:
+        padded = max(batch) * len(batch)
+        assert padded <= 2_000
+        assert padded - sum(batch) <= 8 * max(batch)  # a step is worth so many texts
+    assert len(cut) < len(lengths) / 4
+    thirty = passes([15] * 30 + [400], 16_384)
+    assert thirty == [[15] * 30, [400]]
 
 
 def test_a_pass_has_no_more_texts_than_allowed():

@@ -16,7 +16,7 @@ from service.routes import page
 from service.settings import Settings
 
 FOLDER = Path(page.__file__).resolve().parent.parent / "page"
-FILES = sorted(path.name for path in FOLDER.iterdir())
+FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in page._TYPES)
 SCRIPTS = [name for name in FILES if name.endswith(".js")]
 
 

@@ -109,9 +109,10 @@ def test_answers_may_come_in_lines(client, body, field):
     assert lines == (expected[field] if field else expected)
 
 
-def test_one_answer_is_one_line(client):
-    expected = answer(client.post("/invocations", json={"text": "good"}))
-    response = send(client, '{"text": "good"}', "application/json", "application/jsonlines")
+@pytest.mark.parametrize("body", ['{"text": "good"}', '{"inputs": "good"}'])
+def test_one_answer_is_one_line(client, body):
+    expected = answer(client.post("/invocations", json=json.loads(body)))
+    response = send(client, body, "application/json", "application/jsonlines")
     assert [json.loads(line) for line in response.get_data().splitlines()] == [expected]
 
 

@@ -22,6 +22,7 @@ from service.errors import InvalidFieldError, NotAcceptableError
 from service.predictor import Predictor
 from service.routes import predict
 from service.routes.body import any_body, decoded, decoded_lines, json_body, json_response
+from service.routes.huggingface import Class
 from service.routes.predict import Answer, PredictRequest, PredictResponse
 from service.routes.v1 import Instance, Instances, texts_of
 from service.settings import Settings
@@ -121,9 +122,14 @@ def _rows(body: bytes) -> Instances:
     return [row[0] if row else "" for row in rows]
 
 
+def _is_of_one_text(answer: Any) -> bool:
+    """A list of classes is the answer to one text, a list of such lists to several."""
+    return not isinstance(answer, list) or (answer != [] and isinstance(answer[0], Class))
+
+
 def _in_lines(answer: Answer) -> Response:
     if isinstance(answer, PredictResponse):
         lines: list[Any] = [*answer.predictions]
     else:
-        lines = answer if isinstance(answer, list) else [answer]
+        lines = [answer] if _is_of_one_text(answer) else answer
     return Response(_encode_lines(lines), content_type=_LINES)

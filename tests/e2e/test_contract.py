@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import test_gunicorn
 
+from service.settings import usable_cores
+
 pytestmark = [
     *test_gunicorn.pytestmark,
     pytest.mark.skipif(
@@ -75,7 +77,7 @@ def schemathesis(source, service, folder, *options):
 
 
 def test_the_service_does_what_its_document_says(serving, tmp_path):
-    with serving(**SETTINGS) as service:
+    with serving(**SETTINGS, WORKERS=usable_cores()) as service:  # as it comes
         status, said = schemathesis(None, service, tmp_path)
         print(said)
         assert status == 0, said

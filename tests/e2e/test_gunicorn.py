@@ -22,6 +22,8 @@ import pytest
 from local_http import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.settings import usable_cores
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc"),
@@ -196,6 +198,19 @@ def test_two_workers_answer_and_both_get_requests(serving):
         finally:
             for connection in connections:
                 connection.close()
+        assert service.stop() == 0
+        assert "Traceback" not in service.log.read_text()
+
+
+def test_as_it_comes_it_has_a_worker_per_core_that_runs_the_network_itself(serving):
+    with serving(WORKERS=usable_cores()) as service:
+        for _ in range(4 * usable_cores()):
+            with service.connection() as connection:
+                status, headers, body = post(connection, {"texts": ["good", "좋다"]})
+            assert status == 200
+            found = [prediction["model"] for prediction in json.loads(body)["predictions"]]
+            assert found == ["reviews-en", "reviews-ko"]
+            assert "network;dur=" in headers["Server-Timing"]
         assert service.stop() == 0
         assert "Traceback" not in service.log.read_text()
 
@@ -493,6 +508,10 @@ def test_a_key_file_that_has_gone_bad_takes_no_worker_with_it(serving, tmp_path)
         for _ in range(10):  # nobody is sent to who does not serve
             assert service.status("/livez") == 200
         assert other in service.workers()
+        (line, *_) = [line for line in service.log.read_text().splitlines() if told in line]
+        left = f"*_{json.loads(line)['process']}.db"  # what each that fails would leave behind
+        folder = mapped_folder(other)
+        eventually(lambda: not list(folder.glob(left)), READY_SECONDS, service)
         keys.write_text(f"shop:{'k' * 32}\n")
         eventually(
             lambda: service.log.read_text().count("ready on http://") == 3, READY_SECONDS, service
@@ -521,15 +540,19 @@ def predict_on_new_connections(service, requests):
             assert post(connection, {"texts": ["good", "좋다"]})[0] == 200
 
 
-def metrics_folder(service):
-    """Where a worker has its metrics mapped."""
-    (folder, *others) = {
+def mapped_folder(pid):
+    """Where a worker has its metrics."""
+    (folder,) = {
         Path(line.split()[-1]).parent
-        for pid in service.workers()
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines()
         if line.endswith(f"_{pid}.db")
     }
-    assert not others
+    return folder
+
+
+def metrics_folder(service):
+    """Where all workers have their metrics."""
+    (folder,) = {mapped_folder(pid) for pid in service.workers()}
     return folder
 
 

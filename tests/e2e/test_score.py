@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -31,17 +32,30 @@ SECONDS = 120 + ROWS / 100  # for each start, on a machine with much else to do
 MOST_MEGABYTES = 150
 
 
-def start(*arguments, **options) -> subprocess.Popen:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return subprocess.Popen(
-        [sys.executable, "-m", "service", *map(str, arguments)],
-        cwd=ROOT,
-        env=kept | {"DEVICE": "cpu"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
+@pytest.fixture
+def start():
+    """A function that starts a command; what a failed test leaves running is ended."""
+    started: list[subprocess.Popen] = []
+
+    def start(*arguments, **options) -> subprocess.Popen:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service", *map(str, arguments)],
+            cwd=ROOT,
+            env=kept | {"DEVICE": "cpu"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.terminate()  # and with it the processes that score
+            process.communicate(timeout=SECONDS)
 
 
 def wait_for_rows(process: subprocess.Popen, output: Path, rows: int) -> None:
@@ -51,10 +65,11 @@ def wait_for_rows(process: subprocess.Popen, output: Path, rows: int) -> None:
         time.sleep(0.01)
 
 
-def test_a_file_that_is_stopped_twice_is_scored_once(tmp_path):
+def test_a_file_that_is_stopped_twice_is_scored_once(start, tmp_path):
     source, output = tmp_path / "reviews.csv", tmp_path / "scored.csv"
     write_reviews(source, ROWS)
-    score = ("score", source, "-o", output, "--details")
+    # With many processes all rows would be under way at once, and nothing left to stop.
+    score = ("score", source, "-o", output, "--details", "--workers", "2")
     for part, number, status in ((3, signal.SIGINT, 130), (2, signal.SIGKILL, -9)):
         process = start(*score)
         wait_for_rows(process, output, ROWS // part)
@@ -72,10 +87,10 @@ def test_a_file_that_is_stopped_twice_is_scored_once(tmp_path):
     assert lost_and_doubled(output, ROWS) == (0, 0)
     assert peak < MOST_MEGABYTES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["reviews.csv", "scored.csv"]
-    check_against_predict(output)
+    check_against_predict(start, output)
 
 
-def check_against_predict(output: Path) -> None:
+def check_against_predict(start: Callable[..., subprocess.Popen], output: Path) -> None:
     """The first rows are what `predict` answers to their texts."""
     with output.open(encoding="utf-8", newline="") as file:
         rows = [row for row, _ in zip(csv.DictReader(file), range(50), strict=False)]
@@ -90,7 +105,7 @@ def check_against_predict(output: Path) -> None:
         assert float(row["positive"]) == pytest.approx(answer["scores"]["positive"], abs=1e-5)
 
 
-def test_a_pipe_is_scored_into_a_pipe():
+def test_a_pipe_is_scored_into_a_pipe(start):
     process = start("score", "-", "-o", "-", "--format", "lines", stdin=subprocess.PIPE)
     out, err = process.communicate(f"good\nbad\n{'x' * 100_001}\n", timeout=SECONDS)
     assert process.returncode == 3, err
@@ -122,7 +137,7 @@ def answer_of(process: subprocess.Popen, port: int) -> list[str]:
     end = time.monotonic() + SECONDS
     while process.poll() is None and time.monotonic() < end:
         with (
-            suppress(ConnectionRefusedError),
+            suppress(ConnectionError, http.client.HTTPException),
             closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection,
         ):
             connection.request("GET", "/models")
