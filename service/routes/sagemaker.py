@@ -122,14 +122,11 @@ def _rows(body: bytes) -> Instances:
     return [row[0] if row else "" for row in rows]
 
 
-def _is_of_one_text(answer: Any) -> bool:
-    """A list of classes is the answer to one text, a list of such lists to several."""
-    return not isinstance(answer, list) or (answer != [] and isinstance(answer[0], Class))
-
-
 def _in_lines(answer: Answer) -> Response:
     if isinstance(answer, PredictResponse):
         lines: list[Any] = [*answer.predictions]
-    else:
-        lines = [answer] if _is_of_one_text(answer) else answer
+    elif isinstance(answer, list) and not (answer and isinstance(answer[0], Class)):
+        lines = answer
+    else:  # of one text; its classes are a list too
+        lines = [answer]
     return Response(_encode_lines(lines), content_type=_LINES)
