@@ -27,8 +27,8 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-training setup-dev setup-benchmarks setup-servers setup-e2e setup-otel screenshots serve \
-	test train evaluate benchmark benchmark-engine benchmark-request benchmark-serving benchmark-accuracy which-bundle \
-	check format e2e ci-train-serve docker-build up down clean lock FORCE
+	test train evaluate benchmark benchmark-engine benchmark-request benchmark-serving benchmark-scoring \
+	benchmark-accuracy which-bundle check format e2e ci-train-serve docker-build up down clean lock FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -78,15 +78,18 @@ evaluate: which-bundle setup-training ## measure a bundle on a data set (BUNDLE,
 	$(PY) -m training evaluate "$(BUNDLE)" --dataset $(DATASET) $(ARGS)
 
 benchmark: setup-benchmarks setup-servers ## speed: the networks against a transformer's, the service against other servers (an hour or two)
-	$(MAKE) benchmark-serving
 	$(MAKE) benchmark-engine ARGS=
 	$(MAKE) benchmark-request ARGS=
+	$(MAKE) benchmark-serving
 
 benchmark-engine: setup-benchmarks ## speed of the networks alone (ARGS)
 	$(PY) -m benchmarks.engine $(ARGS)
 
 benchmark-request: setup-benchmarks ## where the time of one request goes (ARGS)
 	$(PY) -m benchmarks.request $(ARGS)
+
+benchmark-scoring: setup-benchmarks ## rows a second of `score`, its memory, and a stop half-way (ARGS)
+	$(PY) -m benchmarks.scoring $(ARGS)
 
 # A peer that is not installed is left out: `make setup-servers` first. wrk comes from the system.
 benchmark-serving: setup-benchmarks ## speed of the service (ARGS="--quick", "--cost", "--soak 10", "--help")

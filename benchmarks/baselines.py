@@ -252,7 +252,7 @@ def _logistic_regression(language: str) -> Baseline:
     return Ngrams(
         TfidfVectorizer(**_ngrams(language), sublinear_tf=True),
         lambda C: LogisticRegression(C=C, solver="liblinear"),
-        (3, 10, 30, 100, 300),
+        (0.3, 1, 3, 10, 30, 100),
         probabilities=True,
     )
 
@@ -266,7 +266,7 @@ def _linear_svm(language: str) -> Baseline:
 
 
 def _nb_svm(language: str) -> Baseline:
-    return Ngrams(CountVectorizer(**_ngrams(language), binary=True), NbSvm, (0.01, 0.1, 1))
+    return Ngrams(CountVectorizer(**_ngrams(language), binary=True), NbSvm, (0.01, 0.1, 1, 10))
 
 
 # --- fastText -------------------------------------------------------------------------------

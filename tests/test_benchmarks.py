@@ -551,7 +551,8 @@ def test_rows_that_are_lost_or_doubled_are_counted(tmp_path):
         pytest.param({"same bytes": False}, {"the same bytes as without a stop"}, id="others"),
     ],
 )  # fmt: skip
-def test_the_verdicts_on_scoring_can_fail(change, missed):
+def test_the_verdicts_on_scoring_can_fail(change, missed, monkeypatch, tmp_path):
+    monkeypatch.setattr(scoring, "PROC", tmp_path)
     found = {
         "share": 0.9,
         "whole": {"megabytes": {"25 %": 40.0, "end": 41.0}},
@@ -562,6 +563,8 @@ def test_the_verdicts_on_scoring_can_fail(change, missed):
     }
     verdicts = scoring.verdicts({**found, **change})
     assert {name for name, holds in verdicts.items() if not holds} == missed
+    monkeypatch.setattr(scoring, "PROC", tmp_path / "none")  # a system that tells no memory
+    assert "memory does not grow" not in scoring.verdicts(found)
 
 
 # --- one request ----------------------------------------------------------------------------

@@ -625,6 +625,9 @@ def soak_of(*megabytes: float, status: int = 0) -> soak.Soak:
         pytest.param(soak_of(*[0] * 9), [GREW, LEAKS], id="unknown"),
     ],
 )
-def test_the_verdicts_on_a_soak_can_fail(found, missed):
+def test_the_verdicts_on_a_soak_can_fail(found, missed, monkeypatch, tmp_path):
+    monkeypatch.setattr(soak, "PROC", tmp_path)
     assert [name for name, holds in found.verdicts.items() if not holds] == missed
     assert soak.report(found).count("NO ") == len(missed)
+    monkeypatch.setattr(soak, "PROC", tmp_path / "none")  # a system that tells no memory
+    assert found.verdicts.keys() == {"no error"}

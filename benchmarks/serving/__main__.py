@@ -14,7 +14,9 @@ What is compared, and how it is kept fair:
   makes its figure invalid.
 
 wrk asks again as soon as it has an answer, so its latencies are those of that many clients who
-wait, not of a rate that is kept up.
+wait. To their percentiles it adds what it calls coordinated omission: for each answer that took
+more than twice the mean those that clients with a steady rate would have waited for meanwhile. A
+server that stalls now and then has a far higher p99 by it than by its answers alone.
 
 What documentation teaches loads the bundle as a TorchScript module, which computes in float32; ours
 and our `Predictor` compute in bfloat16 where the processor has it. The file says in which.

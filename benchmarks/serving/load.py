@@ -70,7 +70,8 @@ class Load:
     """What came back.
 
     Attributes:
-        milliseconds: percentile ("50", "90", "99") -> latency.
+        milliseconds: percentile ("50", "90", "99") -> latency, as wrk corrects it for coordinated
+            omission.
         errors: kind -> how many; `status` is every answer but 2xx and 3xx.
     """
 

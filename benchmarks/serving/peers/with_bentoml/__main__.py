@@ -22,7 +22,7 @@ class Reviews:
 
     @bentoml.api(
         batchable=BATCHED,
-        max_batch_size=int(os.environ["MAX_BATCH_SIZE"]),
+        max_batch_size=max(2, int(os.environ["MAX_BATCH_SIZE"])),  # 1 is refused, batches or not
         max_latency_ms=60_000,  # what waits longer is refused
     )
     def predict(self, texts: list[str]) -> list[dict[str, Any]]:
