@@ -121,7 +121,8 @@ def attempts(version: str, wish: Wish, system: str, *, nvidia: bool) -> list[Att
         return [Attempt("as TORCH_SPEC says", (wish.spec,))]
     if wish.index:
         variant = variant_of(wish.index)
-        alone = ("--no-deps",) if variant in ("", "cpu") else ()
+        cuda = wish.build == "cuda" if not variant else variant != "cpu"
+        alone = () if cuda else ("--no-deps",)
         build = f"{plain}+{variant}" if variant and system == "Linux" else plain
         return [Attempt(f"from {wish.index}", ("--index-url", wish.index, *alone, build))]
     if system != "Linux":

@@ -72,6 +72,11 @@ def test_a_named_index_is_the_only_one_asked():
     assert command == "--index-url https://mirror.example/simple --no-deps torch==1.2.3"
 
 
+def test_a_mirror_may_bring_cudas_libraries_where_cuda_is_asked_for():
+    (command,) = commands(it.Wish(index="https://mirror.example/simple", build="cuda"))
+    assert command == "--index-url https://mirror.example/simple torch==1.2.3"
+
+
 def test_a_named_cuda_index_may_bring_cudas_libraries():
     (command,) = commands(it.Wish(index=CUDA_INDEX))
     assert command == f"--index-url {CUDA_INDEX} torch==1.2.3+cu130"
