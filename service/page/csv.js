@@ -16,13 +16,16 @@ export const ENCODINGS = ["utf-8", "euc-kr", "windows-1252", "utf-16le", "utf-16
  * additions, which the browser's decoder of that name has), in western Europe Windows-1252.
  */
 export function decode(bytes, encoding = guessEncoding(bytes)) {
-  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  return { text: new TextDecoder(encoding).decode(bytes), encoding, marked };
+  return { text: new TextDecoder(encoding).decode(bytes), encoding, marked: isMarked(bytes) };
 }
+
+/** Whether it begins with the byte order mark of UTF-8. */
+const isMarked = (bytes) => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 
 function guessEncoding(bytes) {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le";
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return "utf-16be";
+  if (isMarked(bytes)) return "utf-8";
   if (decodes(bytes, "utf-8") !== null) return "utf-8";
   const korean = decodes(bytes, "euc-kr");
   if (korean === null) return "windows-1252";
@@ -42,7 +45,7 @@ function decodes(bytes, encoding) {
 
 /** The separator that is most frequent in the first line, quoted parts aside. */
 export function guessSeparator(text) {
-  const line = text.slice(0, 10_000).replace(/"[^"]*"?/g, "").trimStart().split(/[\r\n]/, 1)[0];
+  const line = text.slice(0, 10_000).replace(/"[^"]*"?/g, "").replace(/^\s*[\r\n]/, "").split(/[\r\n]/, 1)[0];
   const count = (separator) => line.split(separator).length;
   return [",", ";", "\t"].reduce((best, next) => (count(next) > count(best) ? next : best));
 }
@@ -105,10 +108,11 @@ export function write(rows, separator) {
   return rows.map((row) => `${line(row)}\r\n`).join("");
 }
 
-/** Names of columns are short, and no numbers. */
+/** Names of columns are short, and no numbers; one may be missing beside one that says it all. */
 export function guessHeader(rows) {
   const isName = (cell) => cell !== "" && cell.length <= 40 && Number.isNaN(Number(cell));
-  return rows.length > 1 && rows[0].every(isName);
+  const [first] = rows;
+  return rows.length > 1 && (first.every(isName) || first.some((cell) => TEXT_NAMES.test(cell.trim())));
 }
 
 const TEXT_NAMES = new RegExp(

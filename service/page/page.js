@@ -15,7 +15,7 @@ const $ = (id) => document.getElementById(id);
 
 let timer = 0;
 let asking = new AbortController();
-let last = null; // { text, answer, cut }: what is shown; the answer has a `reading` once it is coloured
+let last = null; // { text, answer, cut, model }: what is shown; the answer has a `reading` once it is coloured
 let problem = null; // the error that is shown
 const languages = new Map(); // of the bundles, by name
 
@@ -44,6 +44,7 @@ async function read() {
   clearTimeout(timer);
   asking.abort();
   asking = new AbortController();
+  if (problem?.kind === "wait") say(null); // nobody waits any more
   offerLines();
   const written = $("text").value;
   if (written.trim() === "" || lineByLine()) hideAnswer();
@@ -58,9 +59,10 @@ async function readOne(written, signal) {
   const waiting = (seconds) => say({ kind: "wait", values: { seconds } });
   const shows = (answer) => {
     if (signal.aborted) return;
-    last = { text: written, answer, cut };
+    last = { text: written, answer, cut, model: $("model").value };
     say(null);
     showAnswer();
+    $("answer").removeAttribute("aria-busy"); // colours may take a while
   };
   $("answer").setAttribute("aria-busy", "true");
   try {
@@ -81,9 +83,10 @@ async function answerFirst(text, patience, shows) {
 
 /** An answer without colours is still one; an answer to another text is none. */
 function failed(error, written) {
-  const answered = last?.text === written;
+  const answered = last?.text === written && last.model === $("model").value;
   if (!answered) hideAnswer();
   if (error.kind !== "slow" || !answered) return say(error);
+  say(null);
   $("notes").textContent = [$("notes").textContent, t("uncoloured")].join(" ").trim();
 }
 
@@ -194,6 +197,7 @@ function switchLanguage(chosen) {
 
 async function openChosen(file) {
   if (!(await openFile(file))) return; // it has said why; the text and its answer stay
+  clearTimeout(timer);
   asking.abort();
   hideAnswer();
   say(null);
@@ -210,7 +214,6 @@ function closeFile() {
   closeRows();
   say(null);
   showWriting(true);
-  $("file").value = "";
   $("choose").focus();
   read();
 }
@@ -246,7 +249,11 @@ $("how").addEventListener("change", read);
 $("model").addEventListener("change", read);
 $("retry").addEventListener("click", read);
 $("choose").addEventListener("click", () => $("file").click());
-$("file").addEventListener("change", () => $("file").files.length > 0 && openChosen($("file").files[0]));
+$("file").addEventListener("change", () => {
+  const [file] = $("file").files;
+  $("file").value = ""; // or to choose the same file again, once it is mended, would be no change
+  if (file) openChosen(file);
+});
 $("close").addEventListener("click", closeFile);
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();

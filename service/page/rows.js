@@ -9,6 +9,8 @@ import { scored } from "./scoring.js";
 const SHOWN = 200; // rows of the table; the download has all
 const SHOWN_OF_TEXT = 1000; // characters
 const SAMPLE = 160; // characters of the first text
+const WORKBOOK = [0x50, 0x4b, 3, 4]; // how a ZIP file begins, which .xlsx is
+const SHOWS_PROGRESS = 1000; // milliseconds of reading lines: as one types, nothing should flicker
 
 const $ = (id) => document.getElementById(id);
 
@@ -23,6 +25,7 @@ class FileError extends Error {
 
 /** What is being scored: `texts` and their `results`, and for a file where they come from. */
 let job = null;
+let openings = 0; // files that were chosen so far: a large one must not come after a later one
 let trouble = () => {};
 let chosenModel = () => ({});
 
@@ -43,15 +46,22 @@ export function prepareRows(onTrouble, model) {
     run();
     $("rows-title").focus();
   });
-  $("cancel").addEventListener("click", () => job.stop.abort());
-  $("resume").addEventListener("click", run);
+  // The button that was pressed goes: the focus must not go with it.
+  $("cancel").addEventListener("click", () => {
+    job.stop.abort();
+    $("rows-title").focus();
+  });
+  $("resume").addEventListener("click", () => {
+    run();
+    $("rows-title").focus();
+  });
   $("download").addEventListener("click", download);
 }
 
 export function closeRows() {
   job?.stop.abort();
   job = null;
-  $("rows").hidden = true;
+  for (const id of ["rows", "progress", "resume", "download", "table"]) $(id).hidden = true;
   $("body").replaceChildren();
   $("summary").replaceChildren();
 }
@@ -59,23 +69,28 @@ export function closeRows() {
 /** Scores the lines of a text at once. */
 export function openLines(lines) {
   job?.stop.abort();
-  job = newJob({ table: lines.map((line) => [line]), header: ["text"], name: "lines" });
+  // Marked, for Excel in Korea takes UTF-8 without a mark for EUC-KR.
+  job = newJob({ table: lines.map((line) => [line]), header: ["text"], name: "lines", marked: true });
   job.texts = lines;
   $("file-form").hidden = true;
   $("rows").hidden = false;
   return run();
 }
 
-/** Shows a file and asks which column to score; gives whether it could be read. */
+/** Shows a file and asks which column to score; gives whether it could be read, and none came since. */
 export async function openFile(file) {
-  const before = job;
+  const turn = (openings += 1);
+  let before = job;
   const opened = await attempt(async () => {
     const bytes = await file.arrayBuffer().catch(() => {
       throw new FileError("file-unreadable", { name: file.name });
     });
+    if (turn !== openings) return;
+    before = job;
     job = newJob({ name: file.name, bytes: new Uint8Array(bytes) });
     readFile();
   });
+  if (turn !== openings) return false;
   if (!opened) {
     job = before;
     return false;
@@ -110,7 +125,7 @@ async function changeEncoding() {
 
 function readFile(wanted) {
   const { name, bytes } = job;
-  if (bytes[0] === 0x50 && bytes[1] === 0x4b) throw new FileError("file-workbook", { name });
+  if (WORKBOOK.every((byte, place) => bytes[place] === byte)) throw new FileError("file-workbook", { name });
   const read = decode(bytes, wanted);
   if (read.text.includes("\0")) throw new FileError("file-binary", { name });
   const separator = guessSeparator(read.text);
@@ -137,7 +152,7 @@ function chooseHeader(hasHeader) {
   const width = whole.reduce((most, row) => Math.max(most, row.length), 0);
   const name = (_, column) => (hasHeader && whole[0][column]) || columnName(column);
   const names = Array.from({ length: width }, name);
-  job.header = hasHeader ? names : null;
+  job.header = hasHeader ? whole[0] : null;
   job.table = whole.slice(hasHeader ? 1 : 0);
   $("has-header").checked = hasHeader;
   $("column").replaceChildren(...names.map((name, column) => new Option(name, column)));
@@ -154,18 +169,22 @@ function chooseColumn(column) {
 
 async function run() {
   const mine = job;
+  if (mine.state === "running") return;
   mine.stop = new AbortController();
   mine.state = "running";
+  trouble(null);
   sayRows();
+  setTimeout(() => {
+    if (mine === job && mine.state === "running") $("progress").hidden = false;
+  }, SHOWS_PROGRESS);
   const patience = { signal: mine.stop.signal, waiting: (seconds) => sayProgress(seconds) };
   try {
     const left = mine.texts.slice(mine.results.length);
     for await (const { predictions, cuts } of scored(left, chosenModel(), patience)) {
       if (mine !== job) return;
       mine.results.push(...predictions);
-      mine.cuts += cuts.filter(Boolean).length;
-      sayProgress();
-      showTable();
+      mine.cuts += predictions.filter(({ truncated }, place) => truncated || cuts[place]).length;
+      sayRows();
     }
     mine.state = "done";
     trouble(null);
@@ -187,12 +206,12 @@ export function sayRows() {
   $("score").textContent = t("score-rows", { count });
   $("first-text").textContent = t("first-text", { text: (texts[0] ?? "").slice(0, SAMPLE) });
   $("score").disabled = texts.length === 0;
+  sayProgress();
   if (!bytes && state === "running" && results.length === 0) return; // as one types, what was stays till then
   $("progress").hidden = state !== "running";
   $("resume").hidden = state !== "stopped";
   $("download").hidden = state === "running" || results.length === 0;
   $("table").hidden = results.length === 0;
-  sayProgress();
   showTable();
   $("summary").replaceChildren(...(state === "done" || state === "stopped" ? summary() : []));
 }
@@ -258,6 +277,7 @@ function worded(name, text) {
 }
 
 function download() {
+  if (job.state === "running") return;
   const text = write(withScores(job), job.separator);
   const blob = new Blob([job.marked ? "\ufeff" : "", text], { type: "text/csv;charset=utf-8" });
   const link = document.createElement("a");
@@ -274,8 +294,9 @@ function withScores({ header, table, results }) {
   const rows = table.map((row, place) => [...padded(row, width), ...added(results[place], labels)]);
   if (header === null) return rows;
   const names = ["label", "score", ...labels];
-  const taken = names.some((name) => header.includes(name));
-  return [[...header, ...names.map((name) => (taken ? `manytone_${name}` : name))], ...rows];
+  let prefix = "";
+  while (names.some((name) => header.includes(prefix + name))) prefix += "manytone_";
+  return [[...padded(header, width), ...names.map((name) => prefix + name)], ...rows];
 }
 
 const padded = (row, width) => [...row, ...Array(Math.max(0, width - row.length)).fill("")];

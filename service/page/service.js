@@ -58,6 +58,8 @@ async function patiently(path, question, { signal, waiting }) {
 }
 
 async function ask(path, options) {
+  // No header can carry it, and no key of the service has it.
+  if (/[^\x21-\x7e]/.test(kept("sessionStorage", KEY) ?? "")) throw new ServiceError("key");
   const headers = { "Content-Type": "application/json", ...authorization() };
   let response;
   try {

@@ -159,7 +159,7 @@ export const strings = {
     "file-unreadable": "{name} 파일을 읽을 수 없습니다. 파일이 있는지 확인하고 다시 고르세요.",
     "file-empty": "{name} 파일에 행이 없습니다.",
     "file-workbook": "{name} 파일은 CSV가 아니라 엑셀 통합 문서입니다. “CSV UTF-8”로 저장한 뒤 그 파일을 고르세요.",
-    "file-binary": "{name} 파일은 글이 아닙니다. CSV 파일이나 다른 인코딩을 고르세요.",
+    "file-binary": "{name} 파일은 텍스트 파일이 아닙니다. CSV 파일이나 다른 인코딩을 고르세요.",
     "file-quote": "{name} 파일 {line}번째 줄에서 열린 따옴표가 닫히지 않았습니다. 따옴표를 닫고 다시 고르세요.",
     "privacy": "글은 이 서비스로만 보내며, 어디에도 남지 않습니다.",
     "api": "프로그램에서 쓰기"

@@ -57,7 +57,7 @@ class _File:
 def blueprint(settings: Settings) -> Blueprint:
     routes = Blueprint("page", __name__)
     # Editors and file managers leave files of their own behind.
-    parts = (path for path in _FOLDER.iterdir() if path.suffix in _TYPES)
+    parts = (p for p in _FOLDER.iterdir() if p.suffix in _TYPES and not p.name.startswith("."))
     files = {path.name: _file(path, settings) for path in parts}
 
     @routes.get("/")

@@ -465,6 +465,9 @@ def test_a_key_is_asked_for_when_the_service_wants_one_and_kept_in_this_tab_only
     with visit(expected="status of 401", port=guarded.port) as page:
         type_in(page, "good")
         expect(page.get_by_role("alert")).to_contain_text("API key")
+        page.get_by_label("API key").fill("secret…page")  # no header can carry it
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_role("alert")).to_contain_text("API key")
         page.get_by_label("API key").fill("secret-of-the-page")
         page.get_by_role("button", name="Use it").click()
         answered(page)
@@ -498,6 +501,43 @@ def test_several_lines_make_a_table_with_a_count(visit, service):
         page.get_by_label("One text").check()
         answered(page)
         expect(page.locator("#rows")).to_be_hidden()
+
+
+def test_lines_that_take_long_show_their_progress_and_can_be_stopped(visit):
+    with visit() as page:
+        held = []
+        page.route("**/predict", lambda route: held.append(route))
+        type_in(page, "\n".join(f"number {n} is good" for n in range(100)))
+        page.get_by_label("Line by line (100)").check()
+        expect(page.get_by_role("progressbar", name="0 of 100 rows")).to_be_visible()
+        held.pop().continue_()
+        expect(page.get_by_role("progressbar", name="32 of 100 rows")).to_be_visible()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator("#summary")).to_contain_text("Stopped after 32 of 100 rows.")
+        expect(page.locator("#rows-title")).to_be_focused()
+        page.unroute("**/predict")
+        page.get_by_role("button", name="Go on").click()
+        expect(page.locator("#summary")).to_contain_text("All 100 rows are scored.")
+        name, data = downloaded(page)
+        assert name == "lines-scored.csv"
+        assert data.startswith(b"\xef\xbb\xbf")  # Excel in Korea takes others for EUC-KR
+        _, *rows = rows_of(data)
+        assert [row[0] for row in rows] == [f"number {n} is good" for n in range(100)]
+        assert all(row[1] for row in rows)
+
+
+def test_who_goes_on_twice_at_once_has_each_line_scored_once(visit):
+    with visit(expected="status of 500") as page:
+        refuse(page, "**/predict", [problem(500, "internal")])
+        type_in(page, "good\nbad\n정말 재미있어요")
+        page.get_by_label("Line by line (3)").check()
+        sent = []
+        page.on("request", lambda request: sent.append(request.url))
+        page.get_by_role("button", name="Go on").dblclick()
+        expect(page.locator("#summary")).to_contain_text("All 3 rows are scored.")
+        expect(page.locator("#body tr")).to_have_count(3)
+        expect(page.locator("#trouble")).to_be_hidden()
+        assert len([url for url in sent if url.endswith("/predict")]) == 1
 
 
 def test_one_line_offers_no_table(visit):
@@ -569,6 +609,38 @@ def test_encodings_and_separators_are_found_out(visit, data, encoding):
         expect(page.locator("#body tr").nth(1)).to_contain_text("Broke after")
 
 
+@pytest.mark.parametrize(
+    ("content", "first", "header"),
+    [
+        pytest.param(",review\n0,Good\n1,Bad\n", "Good", ["", "review"], id="a data frame's index"),
+        pytest.param("\treview\n0\tSo, so\n", "So, so", ["", "review"], id="the same with tabs"),
+        pytest.param("PK,text\n1,Good\n", "Good", ["PK", "text"], id="begins as a workbook"),
+        pytest.param(b"\xef\xbb\xbftext\n\xec\xa2\x8b\xeb\x8b\xa4\xff\n", "좋다\ufffd", ["text"],
+                     id="a bad byte in marked UTF-8"),
+        pytest.param("text,label,manytone_score\nGood,1,2\n", "Good",
+                     ["text", "label", "manytone_score"], id="scored before"),
+    ],
+)  # fmt: skip
+def test_a_header_stays_as_it_is_and_names_come_once(visit, content, first, header):
+    with visit() as page:
+        page.set_input_files("#file", file_of(content))
+        expect(page.locator("#first-text")).to_have_text(f"First text: {first}")
+        score(page)
+        expect(page.locator("#summary")).to_contain_text("scored.")
+        data = downloaded(page)[1].decode("utf-8-sig")
+        delimiter = "\t" if "\t" in data else ","
+        found = next(csv.reader(io.StringIO(data, newline=""), delimiter=delimiter))
+        assert found[: len(header)] == header
+        assert len(set(found)) == len(found) == len(header) + 4
+
+
+def test_a_text_that_the_network_reads_in_part_is_counted(visit):
+    with visit() as page:
+        page.set_input_files("#file", file_of(f"text\nGood\n{'good film ' * 1_000}\n"))
+        score(page)
+        expect(page.locator("#summary")).to_contain_text("read only in part: 1 rows.")
+
+
 def test_column_header_and_encoding_can_be_changed(visit):
     with visit() as page:
         content = "caf\xe9;a\r\nIt isn\x92t good;no text\r\n".encode("latin-1")
@@ -613,6 +685,7 @@ def test_a_file_that_cannot_be_read_is_refused_and_the_text_stays(visit, data, s
         expect(page.get_by_role("alert")).to_contain_text(said)
         expect(page.locator("#mood")).to_be_visible()
         expect(page.locator("#rows")).to_be_hidden()
+        assert page.input_value("#file") == ""  # or the mended file could not be chosen
 
 
 def test_a_file_can_be_dropped_on_the_page(visit):
