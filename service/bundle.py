@@ -118,7 +118,7 @@ class Bundle:
         """How much of what is read the vocabulary has; blanks do not count."""
         lengths = [
             (token.id, len("".join(text[token.start : token.end].split())))
-            for token in self.tokenizer.tokens(text)[:limit]
+            for token in self.tokenizer.tokens(text, limit)
         ]
         known = sum(length for id_, length in lengths if id_ != self.metadata.unk_id)
         return known / max(1, sum(length for _, length in lengths))

@@ -41,12 +41,16 @@ PIECE = 8 << 10
 # Of a body that is too large so many times what it may have is read and thrown away, so that the
 # connection can go on; one that is larger is cut short.
 FAR_TOO_LARGE = 4
+# Headers of a request; as many as gunicorn takes.
+MAX_FIELDS = 100
 # How long a request may take to come in, in seconds.
 READ_SECONDS = 60
 # How long it is listened to a client that was refused: its answer would be lost if the connection
 # were cut while the client still sends.
 LINGER_SECONDS = 2
 
+
+_LONGEST_LENGTH = 20  # digits of a Content-Length; Python reads no number of thousands
 
 # Calls a function with arguments, on the thread of the loop.
 Tell = Callable[..., object]
@@ -80,11 +84,13 @@ class _Request:
     """A request as it comes in."""
 
     __slots__ = (
-        "body", "came", "environ", "held_back", "keep_alive", "since", "size", "whole_head",
+        "body", "came", "environ", "fields", "held_back", "keep_alive", "since", "size",
+        "whole_head",
     )  # fmt: skip
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.environ = environ
+        self.fields = 0
         self.since = time.monotonic()
         self.whole_head = False
         self.held_back = False  # its body comes when the client is told to go on
@@ -228,13 +234,16 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._reading is None or self._reading.whole_head:
             return  # it stands behind the body, where nobody looks for it and a proxy may not have
+        self._reading.fields += 1
+        if self._reading.fields > MAX_FIELDS:
+            self._stop(f"It has more than {MAX_FIELDS} headers.")
         key = name.decode("latin-1").upper()
         if "_" in key:  # it would be taken for the one with a hyphen, which a proxy may have set
             return
         key = key.replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
-        text = value.decode("latin-1")
+        text = value.decode("latin-1").rstrip(" \t")
         environ = self._environ
         if key in environ:
             if key == "HTTP_HOST":
@@ -262,6 +271,8 @@ class Connection(asyncio.Protocol):
         except ValueError:
             self._stop("Its address cannot be read.")
         request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
+        if len(environ.get("CONTENT_LENGTH", "")) > _LONGEST_LENGTH:
+            self._stop("Its Content-Length has too many digits.")
         length, most = int(environ.get("CONTENT_LENGTH") or 0), self._server.max_body
         waits = version == "1.1" and environ.get("HTTP_EXPECT", "").lower() == "100-continue"
         if length > most:
@@ -326,9 +337,17 @@ class Connection(asyncio.Protocol):
 
     @property
     def unused(self) -> bool:
-        """Whether nobody waits on it, no request has begun to come, and one may."""
+        """Whether nobody waits on it, all is sent, no request has begun to come, and one may."""
         over = self._deaf or self._transport.is_closing()
-        return self.idle and self._reading is None and not self._unread and not over
+        waits = not self.idle or self._transport.get_write_buffer_size() > 0
+        return not waits and self._reading is None and not self._unread and not over
+
+    def halfway_for(self, now: float) -> float:
+        """For how many seconds it has sent a part of a request, while nobody waits on it; 0 if it
+        has not."""
+        if self._reading is None or not self.idle or self._unread:
+            return 0.0
+        return now - self._reading.since
 
     def _next(self) -> None:
         if self._busy or self._full or not self._ahead:
@@ -337,10 +356,14 @@ class Connection(asyncio.Protocol):
         self._busy = True
         environ = request.environ
         environ["wsgi.input"] = io.BytesIO(request.body)
+        request.body.clear()  # it is there twice, and may be large
         self._server.start(partial(self._call, request), environ, request.size)
 
     def _call(self, request: _Request, tell: Tell) -> None:
         """Ask the application; on whichever thread the server chose. It raises nothing."""
+        if self._transport.is_closing():  # its client is gone, maybe while it waited for a thread
+            tell(self._answered, b"", True, False)
+            return
         answer = Answer(request, self._server)
         data = answer.of(self._server.application)
         tell(self._answered, data, answer.last, request.keep_alive)
@@ -427,7 +450,13 @@ class Connection(asyncio.Protocol):
         self._unread.clear()
         self._transport.resume_reading()
         self._transport.write_eof()
-        self._loop.call_later(LINGER_SECONDS, self._transport.abort)
+        self._loop.call_later(LINGER_SECONDS, self._abort_once_sent)
+
+    def _abort_once_sent(self) -> None:
+        if self._transport.get_write_buffer_size():  # its client reads slowly, or no more: the
+            self._loop.call_later(LINGER_SECONDS, self._abort_once_sent)  # clock ends that
+        else:
+            self._transport.abort()
 
     def _close(self) -> None:
         self._deaf = True

@@ -230,7 +230,8 @@ def _explanation(
     final = labels.index(answer.label)
     before = round(1 / len(labels), _DIGITS)
     reading = []
-    for token, row in zip(bundle.tokenizer.tokens(text), rows, strict=False):  # it may be cut
+    tokens = bundle.tokenizer.tokens(text, len(rows))  # it may be cut
+    for token, row in zip(tokens, rows, strict=True):
         row = [round(probability, _DIGITS) for probability in row]
         word = text[token.start : token.end].lstrip()  # the blank before a word is part of it
         reading.append(

@@ -61,8 +61,8 @@ class Tokenizer:
         ids: list[int] = self._processor.encode(_well_formed(text))
         return ids
 
-    def tokens(self, text: str) -> list[Token]:
-        """The same subwords with their places in the original text.
+    def tokens(self, text: str, limit: int | None = None) -> list[Token]:
+        """The same subwords, the first `limit` of them, with their places in the original text.
 
         Normalisation may change how many characters there are ("ﬁ" becomes "fi", decomposed Hangul
         is composed): the places are those of the text as it was given.
@@ -74,7 +74,10 @@ class Tokenizer:
         return [
             Token(number, piece, start, end)
             for number, piece, (start, end) in zip(
-                found["ids"], found["pieces"], found["offsets"], strict=True
+                found["ids"][:limit],
+                found["pieces"][:limit],
+                found["offsets"][:limit],
+                strict=True,
             )
         ]
 

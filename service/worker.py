@@ -42,6 +42,9 @@ _TURN = 0.005
 # request may be on its way.
 _LINGER = 1.0
 
+# How long a client may take to send a request where others find no room, in seconds.
+_HALFWAY = 10.0
+
 # How long to be silent after saying that there are too many connections, in seconds.
 _TELL_AGAIN = 10.0
 
@@ -107,6 +110,10 @@ class LoopWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             quietest.abort()
             return True
         now = time.monotonic()
+        slowest = max(self.connections, key=lambda each: each.halfway_for(now))
+        if slowest.halfway_for(now) > _HALFWAY:
+            slowest.abort()
+            return True
         if now - self._told_full > _TELL_AGAIN:
             self._told_full = now
             log.error(

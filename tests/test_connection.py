@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ import pytest
 from service.connection import (
     FAR_TOO_LARGE,
     MAX_AHEAD,
+    MAX_FIELDS,
     MAX_HEAD,
     PIECE,
     READ_SECONDS,
@@ -484,6 +486,14 @@ def test_who_asked_before_it_is_answered_first(server, client):
             b"0\r\n\r\n",
             id="chunks in HTTP/1.0",
         ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"0" * 5_000 + b"\r\n\r\n",
+            id="a length of many digits",
+        ),
+        pytest.param(
+            b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * MAX_FIELDS + b"\r\n",
+            id="many headers",
+        ),
     ],
 )
 def test_http_is_held_to_its_rules(client, request_, caplog):
@@ -640,6 +650,36 @@ def test_one_connection_too_many_is_told_so(server, client):
         assert (status, headers["retry-after"]) == (503, "1")
     assert told(client, post())["PATH_INFO"] == "/"
     assert server.refusals == [503]
+
+
+def test_who_leaves_before_a_thread_is_free_is_not_worked_for(server, client):
+    for path in ("/thread", "/thread"):  # both threads
+        server.threads.submit(server.waits.setdefault(path, Future()).result)
+    with closing(socket.create_connection(server.address, timeout=10)) as other:
+        other.sendall(post(b"/thread", b"x" * 500))
+        while not any(each._busy for each in server.connections):
+            time.sleep(0.001)
+        # With a reset; who only sends no more may well read the answer.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    while any(each._busy for each in server.connections):
+        time.sleep(0.001)
+    server.waits.pop("/thread").set_result(None)
+    assert told(client, post(b"/thread"))["PATH_INFO"] == "/thread"
+    assert server.order == ["/thread"]
+
+
+def test_a_request_half_of_which_has_come_is_told_from_others(server, client):
+    client.sendall(post(b"/", b"x" * 100)[:-50])
+    while not any(each._reading for each in server.connections):
+        time.sleep(0.001)
+    (connection,) = server.connections
+    now = time.monotonic()
+    assert connection.halfway_for(now + 10) > 9
+    assert not connection.unused
+    client.sendall(b"x" * 50)
+    read_answer(client, client.makefile("rb"))
+    assert connection.halfway_for(now + 10) == 0
+    assert connection.unused
 
 
 def test_a_client_that_leaves_while_it_waits_disturbs_nobody(server, client, caplog):

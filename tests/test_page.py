@@ -82,6 +82,20 @@ def test_an_unchanged_file_is_not_sent_again(client, path):
     assert (other.status_code, other.get_data()) == (200, first.get_data())
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("If-Modified-Since", "Mon, 01 Jan 2020 00:00:00 +99999999999999999999"),
+        ("If-Match", '"another"'),
+        ("If-Unmodified-Since", "Mon, 01 Jan 2001 00:00:00 GMT"),
+    ],
+)
+def test_its_etag_is_all_that_a_file_can_be_asked_by(client, header):
+    response = client.get("/page/page.js", headers=[header])
+    assert response.status_code == 200
+    assert len(response.get_data()) > 1_000
+
+
 def test_other_limits_make_another_etag(client):
     app = Flask("page", static_folder=None)
     app.register_blueprint(page.blueprint(Settings(max_texts=8)))

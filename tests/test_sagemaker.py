@@ -121,6 +121,18 @@ def test_json_is_what_others_get_who_take_it(client, accept):
     assert answer(send(client, '{"text": "good"}', "application/json", accept))
 
 
+def test_an_accept_that_takes_long_to_read_is_refused(client):
+    response = send(client, '{"text": "good"}', "application/json", "a/" + " " * 60_000 + "b")
+    document = assert_problem(response, 406, "not-acceptable")
+    assert "60,003 characters" in document["detail"]
+
+
+def test_rows_without_end_are_counted_and_not_kept(client):
+    response = send(client, "\n" * 1_000_000, "text/csv")
+    document = assert_problem(response, 422, "invalid-field", "")
+    assert document["detail"].startswith("1,000,000 texts;")
+
+
 def test_who_takes_nothing_of_ours_is_told_what_there_is(client):
     response = send(client, '{"text": "good"}', "application/json", "text/csv")
     document = assert_problem(response, 406, "not-acceptable")

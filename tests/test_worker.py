@@ -54,8 +54,9 @@ def test_where_each_request_asks_redis_all_run_on_threads():
 class Connected:
     """As much of a connection as the worker looks at."""
 
-    def __init__(self, quiet_since: float, *, unused: bool) -> None:
+    def __init__(self, quiet_since: float, *, unused: bool, halfway: float = 0) -> None:
         self.quiet_since, self.unused, self.aborted = quiet_since, unused, False
+        self.halfway_for = lambda now: halfway
 
     def abort(self) -> None:
         self.aborted = True
@@ -73,10 +74,20 @@ def test_a_full_worker_parts_with_the_connection_that_is_unused_longest(caplog):
     assert caplog.text == ""
 
 
+def test_or_with_the_one_whose_request_does_not_come_to_its_end():
+    cfg = SimpleNamespace(worker_connections=3)
+    worker = SimpleNamespace(connections=set(), cfg=cfg, _told_full=-100.0)
+    slow, slower, quick, last = (
+        Connected(1, unused=False, halfway=seconds) for seconds in (11, 12, 1, 0)
+    )
+    assert all(LoopWorker.opened(worker, each) for each in (slow, slower, quick, last))
+    assert [each.aborted for each in (slow, slower, quick, last)] == [False, True, False, False]
+
+
 def test_where_all_are_in_use_the_newcomer_is_refused_and_the_log_says_so_once(caplog):
     cfg = SimpleNamespace(worker_connections=1)
     worker = SimpleNamespace(connections=set(), cfg=cfg, _told_full=-100.0)
-    assert LoopWorker.opened(worker, Connected(1, unused=False))
+    assert LoopWorker.opened(worker, Connected(1, unused=False, halfway=9))
     for _ in range(3):
         assert not LoopWorker.opened(worker, Connected(2, unused=False))
     assert caplog.text.count("refused a connection: all 1 of this worker are in use") == 1

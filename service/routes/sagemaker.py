@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -21,12 +22,20 @@ from msgspec import UNSET, UnsetType
 from service.errors import InvalidFieldError, NotAcceptableError
 from service.predictor import Predictor
 from service.routes import predict
-from service.routes.body import any_body, decoded, decoded_lines, json_body, json_response
+from service.routes.body import (
+    any_body,
+    check_count,
+    decoded,
+    decoded_lines,
+    json_body,
+    json_response,
+)
 from service.routes.huggingface import Class
 from service.routes.predict import Answer, PredictRequest, PredictResponse
 from service.routes.v1 import Instance, Instances, texts_of
 from service.settings import Settings
 
+_LONGEST_ACCEPT = 512  # characters; browsers send some 150
 _JSON, _LINES, _CSV = "application/json", "application/jsonlines", "text/csv"
 
 
@@ -61,7 +70,7 @@ def blueprint(
         read = {_CSV: _rows, _LINES: _lines}.get(request.mimetype)
         if read is None:
             return respond(_answer(_parse(json_body()), predictor, settings))
-        texts = texts_of(read(any_body()), settings, "")
+        texts = texts_of(read(any_body(), settings), settings, "")
         return respond(PredictResponse(predictor.predict(texts)))
 
     # A field as long as any that MAX_CHARACTERS may allow; csv stops at 128 KiB.
@@ -71,6 +80,11 @@ def blueprint(
 
 def _wanted() -> str:
     """The media type of the answer."""
+    accept = request.headers.get("Accept", "")
+    if len(accept) > _LONGEST_ACCEPT:  # blanks in it cost their square to take apart
+        raise NotAcceptableError(
+            f"Accept has {len(accept):,} characters; expected at most {_LONGEST_ACCEPT}."
+        )
     if not request.accept_mimetypes:
         return _JSON
     found = request.accept_mimetypes.best_match([_JSON, _LINES])
@@ -100,14 +114,17 @@ def _answer(asked: InvocationRequest, predictor: Predictor, settings: Settings) 
     return PredictResponse(predictor.predict(texts, asked.model))
 
 
-def _lines(body: bytes) -> Instances:
+def _lines(body: bytes, settings: Settings) -> Instances:
     return decoded_lines(_line_decoder, body, example='"…" or {"text": "…"} in each line')
 
 
-def _rows(body: bytes) -> Instances:
+def _rows(body: bytes, settings: Settings) -> Instances:
     """CSV without a header, one text a row (RFC 4180); an empty row is a blank text."""
     try:
-        rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
+        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        rows = list(islice(reader, settings.max_texts))
+        # The others are counted, not kept: millions of empty rows would fill the memory.
+        check_count(len(rows) + sum(1 for _ in reader), settings, "")
     except UnicodeDecodeError as error:
         raise InvalidFieldError("The body is not text in UTF-8.", "") from error
     except csv.Error as error:
