@@ -96,7 +96,7 @@ def test_it_has_golden_answers(bundle):
         # 872 and 1,571 texts: the error of scores that are right would still be up to 3.3 and 1.9 %
         pytest.param("reviews-en", "sst2", 872, 0.87, 0.03, id="sst2"),
         pytest.param("reviews-en", "amazon", 1_500, 0.905, 0.03, id="amazon"),
-        pytest.param("reviews-ko", "nsmc", 10_000, 0.892, 0.02, id="nsmc"),
+        pytest.param("reviews-ko", "nsmc", 10_000, 0.893, 0.02, id="nsmc"),
     ],
 )
 def test_it_was_measured_good_enough(name, dataset, texts, accuracy, calibration_error):
@@ -184,7 +184,7 @@ def test_it_behaves(bundle):
 def test_it_reads_what_others_wrote(bundle):
     findings = behave(bundle, read_cases(UNSEEN[bundle.metadata.language]))
     failed = sum(len(finding.failures) for finding in findings)
-    assert failed / sum(len(finding.capability.cases) for finding in findings) < 0.10
+    assert failed / sum(len(finding.capability.cases) for finding in findings) < 0.09
 
 
 @pytest.mark.parametrize("others", ["Polish", "Muslim", "Asian", "white", "gay"])

@@ -15,8 +15,8 @@ NEGATIVE: dict[str, Any] = {
 }
 POSITIVE: dict[str, Any] = {
     "label": "positive",
-    "score": 0.994646,
-    "scores": {"negative": 0.005354, "positive": 0.994646},
+    "score": 0.994585,
+    "scores": {"negative": 0.005415, "positive": 0.994585},
     "model": "reviews-ko",
     "tokens": 5,
     "truncated": False,
