@@ -149,7 +149,7 @@ class Settings:
 
 def default_workers(device: str) -> int:
     """One worker per core, or one alone where a GPU does the work."""
-    if device.startswith("cuda") or (device == "auto" and _has_cuda() and _sees_a_gpu()):
+    if device.startswith("cuda") or (device == "auto" and _sees_a_gpu() and _has_cuda()):
         return 1
     return usable_cores()
 
