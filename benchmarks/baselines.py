@@ -266,8 +266,8 @@ def _linear_svm(language: str) -> Baseline:
 
 
 def _nb_svm(language: str) -> Baseline:
-    # Up to the authors' own 1. Beyond, 10 was best on validation in English and cost it 0.7 points on
-    # IMDB's test part.
+    # Up to the authors' own 1. Beyond, 10 was best on validation in English and cost it 0.7 points
+    # on IMDB's test part.
     return Ngrams(CountVectorizer(**_ngrams(language), binary=True), NbSvm, (0.01, 0.1, 1))
 
 
