@@ -257,11 +257,11 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def verdicts(found: dict[str, Any]) -> dict[str, bool]:
     memory = found["whole"]["megabytes"]
-    grows = not 0 < memory["end"] <= MOST_GROWTH * memory["25 %"]
+    stays = 0 < memory["end"] <= MOST_GROWTH * memory["25 %"]
     return {
         "fast enough": found["share"] >= WANTED_SHARE,
         # Only Linux tells the memory.
-        **({"memory does not grow": not grows} if PROC.exists() else {}),
+        **({"memory does not grow": stays} if PROC.exists() else {}),
         "stopped half-way": found["stopped"]["status"] == 130,
         "no row lost or doubled": found["lost"] == found["doubled"] == 0,
         "the same bytes as without a stop": found["same bytes"],

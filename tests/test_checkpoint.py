@@ -17,6 +17,7 @@ from training.checkpoint import Interrupted, Run, StopSignal
 from training.config import FitConfig, NetworkConfig, PretrainConfig, TeachConfig, TextConfig
 from training.errors import TrainingError
 from training.stages import Recipe
+from training.steps import Step, StepLog
 
 CPU = torch.device("cpu")
 
@@ -73,15 +74,17 @@ def test_other_code_that_goes_on_is_told(run, caplog):
 
 
 @pytest.mark.parametrize(("seconds", "saved"), [(-1, 4), (3_600, 0)])
-def test_a_checkpoint_is_left_every_few_minutes(monkeypatch, seconds, saved):
+def test_a_checkpoint_is_left_every_few_minutes(monkeypatch, tmp_path, seconds, saved):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", seconds)
     text = torch.zeros(1, dtype=torch.int64)
     batches = [Batch(text.unsqueeze(0), text + 1, text, text)] * 4
     saves = []
-    loop.one_epoch(
-        batches, loop.Progress(), StopSignal(), title="epoch", texts=4,
-        step=lambda batch: 1.0, save=lambda: saves.append("saved"),
-    )  # fmt: skip
+    step = Step(1, 1, 1.0, None, 0.1, 1.0, 1, 1, 0.0)
+    with StepLog(tmp_path / "steps.csv", 0) as steps:
+        loop.one_epoch(
+            batches, loop.Progress(), StopSignal(), title="epoch", texts=4,
+            step=lambda batch: step, steps=steps, save=lambda: saves.append("saved"),
+        )  # fmt: skip
     assert len(saves) == saved
 
 

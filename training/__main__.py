@@ -57,10 +57,10 @@ def _listed(defaults: Mapping[str, object]) -> str:
     return ", ".join(f"{option(name)} {value}" for name, value in defaults.items())
 
 
-# Shown above a group of knobs.
 _RECIPES = " ".join(
     f"With {' '.join(names)}: {_listed(defaults)}." for names, defaults in RECIPES.items()
 )
+# Shown above a group of knobs.
 _OTHER_DEFAULTS = {
     "network": "--from takes the bundle's sizes. Knobs of this group and the others have other "
     f"defaults with the data sets of the bundles that ship. {_RECIPES}",

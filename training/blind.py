@@ -17,10 +17,11 @@ from training.model import SentimentNetwork
 
 log = logging.getLogger(__name__)
 
+_KINDS = ("nat", "rel", "eth", "orient")
 BLIND_TO = {
-    "en": [word for kind in ("nat", "rel", "eth", "orient") for word in english_words.WORDS[kind]],
+    "en": [word for kind in _KINDS for word in english_words.WORDS[kind]],
     "ko": [
-        *(word for kind in ("nat", "rel", "eth", "orient") for word in korean_words.WORDS[kind]),
+        *(word for kind in _KINDS for word in korean_words.WORDS[kind]),
         *(f"{country}인" for country in korean_words.WORDS["nat"]),
         *("무슬림", "유대인", "힌두교도", "무신론자", "아시아인", "아랍인", "동양인", "서양인"),
     ],

@@ -116,11 +116,6 @@ class Fitter:
         return self._progress
 
     def _one_epoch(self, stop: StopSignal, steps: StepLog) -> None:
-        def logged(batch: Batch) -> float:
-            step = self._one_step(batch)
-            steps.add(step)
-            return step.loss
-
         self._network.train()
         progress = self._progress
         one_epoch(
@@ -129,7 +124,8 @@ class Fitter:
             stop,
             title=f"epoch {progress.epoch + 1}/{self._config.epochs}",
             texts=len(self._train),
-            step=logged,
+            step=self._one_step,
+            steps=steps,
             save=self._save,
         )
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from training.batches import Batch
 from training.checkpoint import Interrupted, StopSignal
 from training.errors import TrainingError
+from training.steps import Step, StepLog
 
 CHECKPOINT_SECONDS = 300  # what a power cut may cost
 WARM_UP = 200  # steps, or a tenth of all, where that is less
@@ -42,7 +43,8 @@ def one_epoch(
     *,
     title: str,
     texts: int,
-    step: Callable[[Batch], float],
+    step: Callable[[Batch], Step],
+    steps: StepLog,
     save: Callable[[], None],
 ) -> None:
     """Take a step on each batch, but for those that were read before an interruption.
@@ -50,7 +52,8 @@ def one_epoch(
     Args:
         progress: is brought up to date after every step.
         texts: how many there are in all batches.
-        step: learns from a batch and returns its loss.
+        step: learns from a batch and tells how it went.
+        steps: where that is written down.
         save: leaves a checkpoint.
 
     Raises:
@@ -63,7 +66,9 @@ def one_epoch(
                 bar.n += len(batch.lengths)
                 bar.initial = bar.n  # what was read before says nothing of the speed now
                 continue
-            progress.loss += step(batch)
+            taken = step(batch)
+            steps.add(taken)
+            progress.loss += taken.loss
             bar.update(len(batch.lengths))
             progress.step += 1
             progress.steps += 1

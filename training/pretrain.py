@@ -220,11 +220,6 @@ class Pretrainer:
                     raise Interrupted
 
     def _one_epoch(self, stop: StopSignal, steps: StepLog) -> None:
-        def logged(batch: Batch) -> float:
-            step = self._one_step(batch)
-            steps.add(step)
-            return step.loss
-
         progress, epochs = self._progress, self._config.lm_epochs
         one_epoch(
             self._batches(progress.epoch),
@@ -232,7 +227,8 @@ class Pretrainer:
             stop,
             title=f"language model {progress.epoch + 1}/{epochs}",
             texts=len(self._texts),
-            step=logged,
+            step=self._one_step,
+            steps=steps,
             save=self._save,
         )
         progress.epoch += 1
